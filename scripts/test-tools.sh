@@ -15,6 +15,11 @@ need strace strace
 # Debian has the programs of the server in a folder for each version.
 set -- /usr/lib/postgresql/*/bin/postgres
 [ -x "$1" ] || need postgres postgresql
+# nginx passes registrations on with a module of its own package, unless it is compiled in.
+[ -e /usr/lib/nginx/modules/ngx_stream_module.so ] || ! /usr/sbin/nginx -V 2>&1 | grep -q -- --with-stream=dynamic ||
+  missing="$missing libnginx-mod-stream"
+need systemd-analyze systemd
+need promtool prometheus
 need flock util-linux
 need softhsm2-util softhsm2
 need pkcs11-tool opensc

@@ -259,6 +259,11 @@ export {
   importDevicesResult,
 } from './operations/devices/transfer/import-devices.js'
 export {
+  type ImportRegistrationRefOptions,
+  type ImportRegistrationRefPorts,
+  importRegistrationRef,
+} from './operations/devices/transfer/import-registration-ref.js'
+export {
   type PublishDevicesOptions,
   type PublishDevicesPorts,
   publishDevices,

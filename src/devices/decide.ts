@@ -82,10 +82,14 @@ export function keyConflict({ device, keyOwner }: LookUp, terms: KeyTerms): Refu
   const refusal = deviceConflict(device, line)
   // It exists, whatever the windows of lines are elsewhere: two certificates of a device are better known than not.
   if (refusal !== null || by === 'kit' || device.state === 'abandoned') return refusal
-  if (Math.abs(issuedAt - device.issuedAt) >= reissueWindow)
-    return { code: 'uuid-taken', reason: `the device ${uuid} has a certificate for another key` }
+  if (device.state === 'external') return keyOwner === null ? otherKey(uuid) : null
+  if (Math.abs(issuedAt - device.issuedAt) >= reissueWindow) return otherKey(uuid)
   if (device.credential === credential) return null
   return { code: 'uuid-taken', reason: `the device ${uuid} was registered with another key and another credential` }
+}
+
+function otherKey(uuid: string): Refusal {
+  return { code: 'uuid-taken', reason: `the device ${uuid} has a certificate for another key` }
 }
 
 /** Why a device may have no further certificate from a line at all; null: it may. */

@@ -1,4 +1,4 @@
-import type { Transaction } from 'kysely'
+import type { ExpressionBuilder, Transaction } from 'kysely'
 import { type CertificateState, type DeviceRegister, type DeviceState, IN_USE } from './register.js'
 import { integer, octets, uuidOctets, uuidText } from './rows.js'
 import type { Schema } from './schema.js'
@@ -13,7 +13,7 @@ export function deviceChanges(
 ): Pick<DeviceRegister, 'abandon' | 'deny' | 'allow' | 'rename'> {
   return {
     abandon: async (uuids, at) => {
-      const change = { from: IN_USE, to: 'abandoned', at } as const
+      const change = { from: ['active', 'conflict'], to: 'abandoned', at } as const
       await transactions((transaction) => inParts(uuids, (some) => end(transaction, some, change)))
     },
     deny: (uuids, at) => {
@@ -62,7 +62,10 @@ async function end(
   return devices.map(({ uuid }) => uuid)
 }
 
-/** A device whose key was lost before it was denied has no certificate that could be active again. */
+/**
+ * A device whose key was lost before it was denied has no certificate that could be active again; one that another service
+ * registered has none here at all.
+ */
 async function allow(transaction: Transaction<Schema>, uuids: readonly Uint8Array[]): Promise<readonly string[]> {
   const devices = await changed(transaction, uuids, { from: ['denied'], to: 'abandoned' })
   if (devices.length === 0) return []
@@ -72,21 +75,20 @@ async function allow(transaction: Transaction<Schema>, uuids: readonly Uint8Arra
     .where('device', 'in', idsOf(devices))
     .where('state', '=', 'denied')
     .execute()
-  await transaction
-    .updateTable('devices')
-    .set({ state: 'active' })
-    .where('id', 'in', idsOf(devices))
-    .where((is) =>
-      is.exists(
-        is
-          .selectFrom('certificates')
-          .select('certificates.id')
-          .whereRef('certificates.device', '=', 'devices.id')
-          .where('certificates.state', '=', 'active'),
-      ),
-    )
+  const update = (state: DeviceState) =>
+    transaction.updateTable('devices').set({ state }).where('id', 'in', idsOf(devices))
+  await update('active')
+    .where((is) => is.exists(certificatesOfDevice(is).where('certificates.state', '=', 'active')))
+    .execute()
+  await update('external')
+    .where((is) => is.not(is.exists(certificatesOfDevice(is))))
     .execute()
   return devices.map(({ uuid }) => uuid)
+}
+
+function certificatesOfDevice(is: ExpressionBuilder<Schema, 'devices'>) {
+  const certificates = is.selectFrom('certificates').select('certificates.id')
+  return certificates.whereRef('certificates.device', '=', 'devices.id')
 }
 
 interface Changed {

@@ -92,7 +92,8 @@ function serialOf({ entry }: { readonly entry: Entry }) {
   return [Buffer.from(entry.certificate.serial, 'hex')]
 }
 
-function insertDevices(db: Kysely<Schema>): Bulk<{ readonly id: number; readonly uuid: Uint8Array }> {
+/** Inserts devices that do not exist, and returns them. */
+export function insertDevices(db: Kysely<Schema>): Bulk<{ readonly id: number; readonly uuid: Uint8Array }> {
   const row = {
     uuid: OCTETS,
     line: 0,
@@ -125,7 +126,8 @@ function deviceParameters({ certificate, ca, issuedAt, state }: Entry, uuid: unk
   return [uuid, line, ca, ...facts, issuedAt, credential, state, issuedAt, notAfter]
 }
 
-function insertKeys(db: Kysely<Schema>): Bulk<never> {
+/** Inserts keys that do not exist. */
+export function insertKeys(db: Kysely<Schema>): Bulk<never> {
   return bulk((count) =>
     db
       .insertInto('keys')

@@ -26,6 +26,11 @@ export interface DeviceRegister {
    * are recorded even above the quota of their line: a certificate that exists must not be missing here.
    */
   importCertificates(certificates: readonly ImportedCertificate[]): Promise<readonly ImportOutcome[]>
+  /**
+   * Records devices that another service registered, of which only the keys are left. They take nothing of the quota of their
+   * line; a device that is here with the same key stays as it is.
+   */
+  importKeys(keys: ImportedKeys): Promise<readonly ImportOutcome[]>
   /** Marks the current certificate of each device as abandoned: its key was lost before anybody had it. */
   abandon(uuids: readonly string[], at: number): Promise<void>
   /**
@@ -93,13 +98,16 @@ export const CERTIFICATE_STATES = ['active', 'superseded', 'abandoned', 'denied'
 /** See {@link CERTIFICATE_STATES}. */
 export type CertificateState = (typeof CERTIFICATE_STATES)[number]
 
-/** The states of devices: that of the newest certificate, or `conflict`: the Factory API has another device with that UUID. */
-export const DEVICE_STATES = [...CERTIFICATE_STATES, 'conflict'] as const
+/**
+ * The states of devices: that of the newest certificate; `conflict`: the Factory API has another device with that UUID;
+ * `external`: another service registered the device, and only its key is here.
+ */
+export const DEVICE_STATES = [...CERTIFICATE_STATES, 'conflict', 'external'] as const
 /** See {@link DEVICE_STATES}. */
 export type DeviceState = (typeof DEVICE_STATES)[number]
 
 /** The states of devices whose newest certificate is active. */
-export const IN_USE: readonly DeviceState[] = ['active', 'conflict']
+export const IN_USE: readonly DeviceState[] = ['active', 'conflict', 'external']
 
 /** A device in the register. */
 export interface DeviceRecord {
@@ -178,13 +186,24 @@ export interface ImportedCertificate extends Omit<NewCertificate, 'proof'> {
   readonly state: CertificateState
 }
 
+/** Devices that another service registered, all for one line. */
+export interface ImportedKeys {
+  readonly line: string
+  /** The device CA that their certificates are of: SHA-256 of its certificate, lower-case hex. */
+  readonly ca: string
+  readonly at: number
+  /** When the last of their certificates expires. */
+  readonly notAfter: number
+  readonly keys: readonly DeviceKey[]
+}
+
 /** How one certificate of a {@link Commit} ended. `existing`: another process was first, and this is the stored one. */
 export type CommitOutcome =
   | { readonly kind: 'committed' }
   | { readonly kind: 'existing'; readonly certificate: StoredCertificate }
   | { readonly kind: 'refused'; readonly refusal: Refusal }
 
-/** How one imported certificate ended. */
+/** How one imported certificate or key ended. */
 export type ImportOutcome =
   | { readonly kind: 'imported' }
   | { readonly kind: 'existing' }

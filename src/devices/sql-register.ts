@@ -3,6 +3,7 @@ import { type Outcome, orders, type RecordOrder } from './commit.js'
 import type { Entry } from './decide.js'
 import { deviceChanges } from './device-changes.js'
 import type { Engine } from './engine.js'
+import { keyImports } from './import-keys.js'
 import { samples } from './inspection.js'
 import { sqlJobs } from './jobs.js'
 import { noSuchLine } from './line-errors.js'
@@ -34,6 +35,7 @@ export function sqlRegister(
   const lookUpAll = lookUps(db)
   const record = orders(db, engine, transactions, lookUpAll)
   const ids = idsOf(db, transactions)
+  const importKeys = keyImports(db, transactions, lookUpAll)
   const lists = deviceLists(db)
   return {
     lines: sqlLines(db, transactions),
@@ -45,6 +47,7 @@ export function sqlRegister(
       (await lookUpAll(db, requests)).map(({ device, certificate, keyOwner }) => ({ device, certificate, keyOwner })),
     commit: (commit) => commitOrder(record, ids, commit),
     importCertificates: (certificates) => importAll(record, ids, certificates),
+    importKeys: async (keys) => importKeys({ ...keys, lineId: await ids.line(keys.line), ca: await ids.ca(keys.ca) }),
     device: (uuid) => deviceNamed(db, uuid),
     devices: (filter, skip = 0) => lists.devices(filter, skip),
     certificates: (filter) => lists.certificates(filter),

@@ -13,7 +13,7 @@ import { serveFactories } from './factory-api/server.js'
 import { newLog } from './log.js'
 import { newMetrics } from './metrics.js'
 import type { ServeApiResult } from './served-api.js'
-import { untilStopped } from './stop.js'
+import { type ReadyManager, untilStopped } from './stop.js'
 import { type TlsOptions, type TlsPorts, tlsIdentity } from './tls-identity.js'
 
 /** Options of `fpki api serve`. */
@@ -34,6 +34,7 @@ export interface ServeApiOptions extends TlsOptions {
 export interface ServeApiPorts extends TlsPorts {
   /** The embedded API of an existing factory. */
   apiOf(factory: string): FactoryApi
+  readonly manager: ReadyManager
   /** Stops the server. */
   readonly signal: AbortSignal
   /** Writes lines of the log. */
@@ -51,7 +52,7 @@ export async function serveApi(
   onReady: (served: ServeApiResult) => void,
 ): Promise<void> {
   const { stateDirectory } = options
-  const { files, clock, signal, apiOf, residentBytes } = ports
+  const { files, clock, signal, manager, apiOf, residentBytes } = ports
   const folder = serverFolder(stateDirectory)
   const address = readAddress(options.listen, 'listen')
   if (!options.tls && !isLoopback(address.host)) throw plainHttpRefused(options.listen)
@@ -76,14 +77,19 @@ export async function serveApi(
       authenticator: authenticator(files, stateDirectory, oauthKey),
     },
   )
-  const factories = await embeddedFactories(files, stateDirectory)
-  const tokens = (await readTokens(files, stateDirectory)).length
-  const devices = [...registers.directories]
-  onReady({ url: server.url, stateDirectory, factories: [...factories], tokens, trust, devices })
-  await untilStopped(signal)
-  log.info({ inFlight: metrics.inFlight() }, 'stopping')
-  await server.close()
-  await registers.close()
+  try {
+    const factories = await embeddedFactories(files, stateDirectory)
+    const tokens = (await readTokens(files, stateDirectory)).length
+    const devices = [...registers.directories]
+    await manager.ready()
+    onReady({ url: server.url, stateDirectory, factories: [...factories], tokens, trust, devices })
+    await untilStopped(signal)
+    log.info({ inFlight: metrics.inFlight() }, 'stopping')
+    await manager.stopping()
+  } finally {
+    await server.close()
+    await registers.close()
+  }
   log.info({}, 'stopped')
 }
 

@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { ALL_DEVICES, type DeviceRegister, type NewCertificate } from '../../src/devices/register.js'
+import { externalContractOf } from './external-contract.js'
 import {
   CA,
   collect,
@@ -26,6 +27,8 @@ export function contractOf(scene: () => Promise<() => Promise<DeviceRegister>>):
     register = await open()
   })
   afterEach(() => register.close())
+
+  externalContractOf(() => register)
 
   describe('commit and look up', () => {
     test('what was committed is found, in the order of the requests', async () => {

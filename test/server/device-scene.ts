@@ -36,6 +36,7 @@ export async function servedDevices(options: Partial<ServeApiOptions> = {}, made
     log: (text: string) => {
       log += text
     },
+    manager: { ready: async () => undefined, stopping: async () => undefined },
     residentBytes: () => 0,
     hostName: () => 'localhost',
   }

@@ -2,6 +2,7 @@ import { hostname } from 'node:os'
 import { resolve } from 'node:path'
 import { FpkiError } from '../../../errors.js'
 import { embeddedFactoryOn, embeddedPortsOn, thisMachine } from '../../../machine/index.js'
+import { serviceManager } from '../../../machine/service-manager.js'
 import { type ServeApiOptions, serveApi } from '../../../server/serve-api.js'
 import type { ServeApiResult } from '../../../server/served-api.js'
 import { resolved } from '../../directory.js'
@@ -30,6 +31,7 @@ export async function serve(flags: ServeFlags, io: Io): Promise<void> {
   const ports = {
     ...embeddedPortsOn(machine, signal),
     apiOf: (factory: string) => embeddedFactoryOn({ stateDirectory, factory }, { ...machine, signal }),
+    manager: serviceManager(io.env),
     progress: progressOn(io, flags),
     signal: io.signal,
     // With --json, stdout has only the JSON document.

@@ -31,6 +31,8 @@ Examples:
 Clients need a token (\`fpki api token create\`), and CACERT set to the file that
 is printed at startup. On SIGTERM, the server finishes pending requests and
 exits. It logs one JSON document per line to stdout (to stderr with --json).
+With NOTIFY_SOCKET, it uses systemd-notify to report when it is ready
+(Type=notify, NotifyAccess=all).
 
 A fault has the form METHOD:NTH:KIND and applies to the NTH request
 with this method, such as GET, POST or PATCH (* for all):

@@ -3,7 +3,7 @@ import { parseDays, withStore } from '../../options.js'
 
 /** Adds the flags that select devices. */
 export function withSelection(command: Command): Command {
-  const states = ['active', 'superseded', 'abandoned', 'denied', 'conflict']
+  const states = ['active', 'superseded', 'abandoned', 'denied', 'conflict', 'external']
   return withStore(
     command
       .option('--line <name>', 'only devices of this line')

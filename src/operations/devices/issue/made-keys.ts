@@ -49,7 +49,7 @@ export function lostKeyRefusal(
   const { uuid, state, issuedAt, credential } = device
   const refusal = deviceConflict(device, line.name)
   if (refusal !== null) return refusal
-  if (credential !== null && state !== 'abandoned')
+  if (state === 'external' || (credential !== null && state !== 'abandoned'))
     return { code: 'uuid-taken', reason: `the device ${uuid} has registered itself` }
   const isOfInterrupted = interruptedSince !== null && issuedAt >= interruptedSince
   const isInWindow = hasFolder && now - issuedAt < line.reissueWindow

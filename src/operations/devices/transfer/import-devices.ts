@@ -21,7 +21,7 @@ import { checkWhole, type TransferSummary, transferLines } from './read-transfer
 
 /** What `fpki devices import --json` prints. */
 export const importDevicesResult = jsonDocument({
-  /** The file, absolute. */
+  /** The file, or the folder of --registration-ref, absolute. */
   file: z.string(),
   directory: z.string(),
   factory: z.string(),
@@ -29,9 +29,15 @@ export const importDevicesResult = jsonDocument({
   imported: z.int(),
   existing: z.int(),
   refused: z.int(),
-  /** The first 1,000 refused rows. `line` is of the file, from 1. */
+  /** The first 1,000 refused rows: `line` is of the file, from 1; with --registration-ref, `name` is the file in the folder. */
   refusals: z.array(
-    z.strictObject({ line: z.int(), uuid: z.nullable(z.string()), code: z.string(), reason: z.string() }),
+    z.strictObject({
+      line: z.nullable(z.int()),
+      name: z.nullable(z.string()),
+      uuid: z.nullable(z.string()),
+      code: z.string(),
+      reason: z.string(),
+    }),
   ),
   /** Lines that have issued more devices than their quota. Their certificates were imported nevertheless. */
   overQuota: z.array(z.strictObject({ line: z.string(), quota: z.int(), issued: z.int() })),
@@ -130,7 +136,7 @@ async function importAll(
   const overQuota = await linesOverQuota(register, state.lines)
   const { factory, directory } = pki
   // In the order of the file.
-  const refusals = state.refusals.toSorted((a, b) => a.line - b.line)
+  const refusals = state.refusals.toSorted((a, b) => a.line - b.line).map((row) => ({ ...row, name: null }))
   return { file, directory: directory.path, factory, ...state.counts, refusals, overQuota, newLines: state.newLines }
 }
 

@@ -51,7 +51,10 @@ const PLACES: readonly (readonly [written: RegExp, run: string])[] = [
 ]
 
 /** The script of a guide: its blocks with what the table says of them, which all must be there. */
-function scriptOf(blocks: readonly string[], { instead = [], before = [], notHere = [] }: Guide): string {
+function scriptOf(
+  blocks: readonly string[],
+  { instead = [], before = [], notHere = [], ports: portsOf = {} }: Guide,
+): string {
   let text = `\n${blocks.join('')}`
   const change = (written: string, run: string) => {
     expect(text).toContain(written)
@@ -61,6 +64,7 @@ function scriptOf(blocks: readonly string[], { instead = [], before = [], notHer
   for (const [line, shell] of before) change(`\n${line}`, `\n${shell}\n${line}`)
   for (const [written, run] of instead) change(written, run)
   for (const [written, run] of PLACES) text = text.replace(written, run)
+  for (const [port, name] of Object.entries(portsOf)) text = text.replaceAll(`:${port}`, `:$${name}`)
   // With -e a shell goes on when what stands before && fails.
   text = text.replaceAll(' && ', '\n')
   return `${SHELL}set -x${text}`
@@ -71,7 +75,8 @@ describe('a guide runs as written, in order', () => {
     const { home } = guide.begins === 'empty' ? { home: await newHome() } : await copiedPki()
     const onPath = await withFpkiOnPath(home)
     for (const folder of ['srv', 'mnt/usb']) await mkdir(join(home.path, folder), { recursive: true })
-    const ports = { port: String(await freePort()), other: String(await freePort()) }
+    const names = ['port', 'other', ...Object.values(guide.ports ?? {})]
+    const ports = Object.fromEntries(await Promise.all(names.map(async (name) => [name, String(await freePort())])))
     // nginx is not on the PATH of ordinary users.
     const env = { ...onPath, PATH: `${onPath.PATH}:/usr/sbin`, ...ports, guide: join(CHECKOUT, name), ...guide.env }
     const script = scriptOf(await blocksOf(name), guide)

@@ -7,6 +7,7 @@ import { describe, expect, test, vi } from 'vitest'
 import { type Ended, newHome, output } from '../support/cli.js'
 import { newKey } from '../support/company.js'
 import { DAMAGES, damageKey, partsOf, pkcs8Pem } from '../support/damaged-key.js'
+import { listeningManager } from '../support/listening-manager.js'
 import { PATIENT } from '../support/patience.js'
 import { parsePrometheus } from '../support/prometheus.js'
 import { CERTS, SELF, type Served, serve } from '../support/served.js'
@@ -361,4 +362,12 @@ describe('an injected fault', () => {
       await readFile(join(home.path, 'acme', 'factory_ca.pem'), 'utf8'),
     )
   })
+})
+
+test('systemd is informed when it is ready, and when it stops', async () => {
+  const manager = await listeningManager()
+  const served = await serve([], undefined, { NOTIFY_SOCKET: manager.socket })
+  expect(await manager.heard()).toContain('READY=1')
+  expect(await served.stop()).toEqual({ status: 0, signal: null })
+  expect(await manager.heard()).toMatch(/READY=1[\s\S]*STOPPING=1/)
 })

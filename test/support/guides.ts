@@ -5,6 +5,8 @@ export interface Guide {
   readonly env?: Readonly<Record<string, string>>
   /** Texts that are replaced: places that a test must not write to, ports, and answers to questions of a terminal. */
   readonly instead?: readonly (readonly [written: string, run: string])[]
+  /** Ports that are replaced wherever they are, and the variables with a free port. */
+  readonly ports?: Readonly<Record<string, string>>
   /** What a reader has at hand when they get to a line: the shell lines that make it. */
   readonly before?: readonly (readonly [line: string, shell: string])[]
   /** Lines that cannot run in a test, each with the reason. */
@@ -51,12 +53,35 @@ const NGINX = [
   'until [ -s nginx.pid ]; do sleep 0.05; done; running="$running $(cat nginx.pid)"',
 ].join('\n')
 
+/** `background WORDS`: a service of fpki that runs until the shell ends. */
+const BACKGROUND = [
+  'background() {',
+  '  rm -f ready',
+  '  fpki "$@" > /dev/null 2> ready &',
+  '  running="$running $!"',
+  '  until grep -qsE "^(Registering devices at|Relaying) " ready; do kill -0 $!; sleep 0.05; done',
+  '}',
+].join('\n')
+
+/** nginx before two instances, with the file that fpki ships and the ports of the test. */
+const REGISTRATION_NGINX = [
+  'sed "s/8445/$third/; s/8446/$fourth/; s/8444/127.0.0.1:$fifth/" "$(dirname "$guide")/../deploy/nginx/fpki-registration.conf" > stream.conf',
+  '{ [ ! -e /usr/lib/nginx/modules/ngx_stream_module.so ] || echo "load_module /usr/lib/nginx/modules/ngx_stream_module.so;"',
+  'echo "pid $HOME/nginx.pid; events {} include $HOME/stream.conf;"; } > nginx.conf',
+  'nginx() { command nginx -p "$HOME" -e "$HOME/error.log" -c "$HOME/nginx.conf"; }',
+].join('\n')
+
 export const GUIDES: Readonly<Record<string, Guide>> = {
   'README.md': {
     begins: 'empty',
     env: PASSPHRASE,
-    instead: [['npm ci --ignore-scripts && npm run build && node bin/fpki.js', 'fpki']],
+    ports: { 8444: 'port' },
+    instead: [
+      ['npm ci --ignore-scripts && npm run build && node bin/fpki.js', 'fpki'],
+      ['\nfpki devices serve', '\nbackground devices serve'],
+    ],
     before: [
+      ['fpki lines create', BACKGROUND],
       [
         'fpki devices issue "$HOME/acme" --from csrs/',
         `mkdir csrs\n${request('csrs/one', '/CN=5f0e1c2d-0000-4000-8000-000000000001/OU=acme')}\n` +
@@ -135,6 +160,36 @@ export const GUIDES: Readonly<Record<string, Guide>> = {
       [
         'fpki devices show "$HOME/acme" 0f3a8a7e-52a4-4c1c-9d0e-6a51b8d2a001',
         'no device is issued here; help.test.ts runs it',
+      ],
+    ],
+  },
+  'docs/registration.md': {
+    begins: 'empty',
+    ports: { 8444: 'port', 8080: 'other', 8445: 'third', 8446: 'fourth', 8447: 'fifth', 9101: 'status' },
+    instead: [
+      ...['serve', 'relay', 'serve', 'serve'].map(
+        (word) => [`\nfpki devices ${word}`, `\nbackground devices ${word}`] as const,
+      ),
+      ['\nnginx\n', '\nnginx\nuntil [ -s nginx.pid ]; do sleep 0.05; done; running="$running $(cat nginx.pid)"\n'],
+    ],
+    before: [
+      ['fpki ca create', BACKGROUND],
+      ['nginx\n', REGISTRATION_NGINX],
+    ],
+    notHere: [
+      [
+        'fpki devices publish "$HOME/acme" --api foundries',
+        'it informs Foundries; publish.test.ts runs it against a server',
+      ],
+    ],
+  },
+  'docs/from-registration-ref.md': {
+    begins: 'with a PKI',
+    before: [
+      [
+        'fpki devices import',
+        'mkdir -p data/devices\n' +
+          'openssl ecparam -name prime256v1 -genkey -noout | openssl ec -pubout > data/devices/5f0e1c2d-0000-4000-8000-000000000001',
       ],
     ],
   },

@@ -73,7 +73,7 @@ async function answer(call: string): Promise<number | null | 'exec' | 'stdin'> {
     (text) => [text.replace(/=.*/s, ''), text.replace(/^.*?=/s, '')] as const,
   )
   const env = Object.fromEntries(variables.filter(([name]) => !OF_OTHERS.test(name)))
-  const isServer = words[0] === 'api' && words[1] === 'serve'
+  const isServer = /^(api serve|devices serve|devices relay)$/.test(words.slice(0, 2).join(' '))
   if (isServer || words.some((word) => OF_PROCESS.test(word)) || needsProcess(words, { cwd, env })) return 'exec'
   const stdin = await readFile(join(call, 'stdin')).catch(() => null)
   if (words.includes('-') && stdin === null) return 'stdin'

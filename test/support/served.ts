@@ -50,10 +50,14 @@ export const CERTS = '/ota/factories/acme/certs/'
 export const SELF = '/ota/factories/acme/users/self/'
 
 /** Starts it at any free port; it ends with the test. */
-export async function serve(words: readonly string[] = [], home?: Home): Promise<Served> {
+export async function serve(
+  words: readonly string[] = [],
+  home?: Home,
+  more: Readonly<Record<string, string>> = {},
+): Promise<Served> {
   const where = home ?? (await newHome())
   const child = spawn(process.execPath, [FPKI, 'api', 'serve', '--listen', '127.0.0.1:0', ...words], {
-    env: { PATH: process.env['PATH'] ?? '', HOME: where.path },
+    env: { PATH: process.env['PATH'] ?? '', HOME: where.path, ...more },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const ended = new Promise<{ status: number | null; signal: string | null }>((resolve) =>

@@ -4,6 +4,7 @@ import { describe, expect, test, vi } from 'vitest'
 import { newServerIdentity } from '../../server/registration/tls.js'
 import { output, temporaryDirectory } from '../../support/cli.js'
 import { deviceCsr } from '../../support/device-requests.js'
+import { listeningManager } from '../../support/listening-manager.js'
 import { PATIENT } from '../../support/patience.js'
 import { parsePrometheus } from '../../support/prometheus.js'
 import { deviceFile, fioup, lmpDeviceRegister, replay, send } from '../../support/register-client.js'
@@ -222,25 +223,14 @@ test('SIGTERM under load answers what was accepted, and a restart continues', as
 })
 
 test('systemd is informed when it is ready, and when it stops', async () => {
-  const folder = await temporaryDirectory()
-  const [socket, heard] = [join(folder, 'notify'), join(folder, 'heard')]
-  // Perl is part of every Debian system, and has the datagram sockets that Node has not.
-  const script = `use Socket; socket(S, AF_UNIX, SOCK_DGRAM, 0) or die; bind(S, sockaddr_un($ARGV[0])) or die;
-    open(my $out, '>>', $ARGV[1]); $out->autoflush(1); while (defined recv(S, my $text, 4096, 0)) { print $out "$text\\n" }`
-  const { spawn } = await import('node:child_process')
-  const manager = spawn('perl', ['-MIO::Handle', '-e', script, socket, heard], { stdio: 'ignore' })
-  try {
-    await vi.waitFor(() => stat(socket), PATIENT)
-    const made = await copiedPki()
-    await lineWithToken(made.directory)
-    const words = ['serve', made.directory, '--register', '127.0.0.1:0', '--no-tls', ...SERVERS]
-    const served = await serveDevices(words, { HOME: made.home.path, NOTIFY_SOCKET: socket })
-    expect(await readFile(heard, 'utf8')).toContain('READY=1')
-    expect(await served.stop()).toEqual({ status: 0, signal: null })
-    expect(await readFile(heard, 'utf8')).toMatch(/READY=1[\s\S]*STOPPING=1/)
-  } finally {
-    manager.kill()
-  }
+  const manager = await listeningManager()
+  const made = await copiedPki()
+  await lineWithToken(made.directory)
+  const words = ['serve', made.directory, '--register', '127.0.0.1:0', '--no-tls', ...SERVERS]
+  const served = await serveDevices(words, { HOME: made.home.path, NOTIFY_SOCKET: manager.socket })
+  expect(await manager.heard()).toContain('READY=1')
+  expect(await served.stop()).toEqual({ status: 0, signal: null })
+  expect(await manager.heard()).toMatch(/READY=1[\s\S]*STOPPING=1/)
 })
 
 describe('is refused', () => {

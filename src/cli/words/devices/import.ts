@@ -22,7 +22,7 @@ const EXAMPLE = `
 Examples:
   $ fpki devices import "$HOME/acme" issued.jsonl
   $ fpki devices import "$HOME/acme" issued.jsonl --json > imported.json
-  $ fpki devices import "$HOME/acme" --registration-ref data/devices --line line-1
+  fpki devices import "$HOME/acme" --registration-ref devices --line line-1
 
 Every certificate is checked: its profile, its signature, its path to
 factory_ca.pem, and what the file says about it. Importing a file again changes

@@ -55,8 +55,11 @@ function importAs(
   { flags, io, progress }: { readonly flags: ImportDevicesFlags; readonly io: Io; readonly progress: Progress },
 ): Promise<ImportDevicesResult> {
   const machine = thisMachine(io.machine)
-  const store = storeOf(flags, io)
-  const options = { directory: resolved(directory, io), factory: namedFactory(flags, io.env), store }
+  const options = {
+    directory: resolved(directory, io),
+    factory: namedFactory(flags, io.env),
+    store: storeOf(flags, io),
+  }
   const ports = { ...machine, inputs: deviceFiles(machine).inputFiles, progress, signal: io.signal }
   if ('file' in source) return importDevices({ ...options, file: filePath(source.file, io) }, ports)
   return importRegistrationRef({ ...options, ...source, folder: filePath(source.folder, io) }, ports)

@@ -1,13 +1,13 @@
 import { type Kysely, sql, type Transaction } from 'kysely'
 import { type Bulk, bulk, placeholders } from './bulk.js'
-import type { AllowList, ListedDevice } from './credential-store.js'
+import type { ListedDevice } from './credential-store.js'
 import { integer, uuidOctets } from './rows.js'
 import type { Schema } from './schema.js'
 
 /** The allow lists of tokens. */
 export interface AllowLists {
-  /** Records the list of a token, and resolves to the number of its entries. */
-  record(transaction: Transaction<Schema>, token: string, list: AllowList): Promise<number>
+  /** Records entries of the list of a token. */
+  record(transaction: Transaction<Schema>, token: string, devices: readonly ListedDevice[]): Promise<void>
   /** See CredentialStore.listed. */
   find(token: string, device: ListedDevice): Promise<number | null>
 }
@@ -15,16 +15,9 @@ export interface AllowLists {
 export function allowLists(db: Kysely<Schema>): AllowLists {
   const entries = insertEntries(db)
   return {
-    record: async (transaction, token, list) => {
-      let count = 0
-      for await (const some of Symbol.asyncIterator in list ? list : [list]) {
-        await entries.run(
-          transaction,
-          some.map((entry) => parametersOf(token, entry)),
-        )
-        count += some.length
-      }
-      return count
+    record: async (transaction, token, devices) => {
+      const rows = devices.map((device) => parametersOf(token, device))
+      await entries.run(transaction, rows)
     },
     find: (token, device) => find(db, token, device),
   }

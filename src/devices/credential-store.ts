@@ -3,7 +3,10 @@
  * Times are milliseconds since 1970 (UTC).
  */
 export interface CredentialStore {
-  /** Records a token and its allow list. Throws ERR_LINE when there is no such line or it is closed, ERR_EXISTS. */
+  /**
+   * Records a token and its allow list: the token is of no use before the list is whole, and is removed when the list cannot
+   * be read to its end. Throws ERR_LINE when there is no such line or it is closed, ERR_EXISTS.
+   */
   createToken(token: NewToken, list: AllowList | null): Promise<Token>
   /** The oldest first, with those that have expired or were revoked; null: of all lines. */
   tokens(line: string | null): Promise<readonly Token[]>

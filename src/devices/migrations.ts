@@ -145,6 +145,10 @@ async function createRegistrationTables(db: Kysely<Schema>, { table, id, ...engi
     .addColumn('reason', 'text')
     .execute()
   await createIndexes(db, REGISTRATION_INDEXES)
+  for (const [name, column] of LIST_INDEXES) {
+    const index = db.schema.createIndex(name).on('listed_devices').columns(['token', column])
+    await index.where(sql.ref(column), 'is not', null).execute()
+  }
   await db.schema
     .createIndex('stations_by_name')
     .unique()
@@ -171,11 +175,13 @@ const INDEXES = [
   ['devices_by_line', 'devices', ['line', 'ca', 'is_production', 'state']],
 ] as const
 
-const REGISTRATION_INDEXES = [
-  ['listed_devices_by_uuid', 'listed_devices', ['token', 'uuid']],
-  ['listed_devices_by_serial_number', 'listed_devices', ['token', 'serial_number']],
-  ['listed_devices_by_key', 'listed_devices', ['token', 'key_hash']],
-  ['outbox_by_next_attempt', 'outbox', ['next_at']],
+const REGISTRATION_INDEXES = [['outbox_by_next_attempt', 'outbox', ['next_at']]] as const
+
+/** An allow list has up to a million entries, most of which name a device in one way. */
+const LIST_INDEXES = [
+  ['listed_devices_by_uuid', 'uuid'],
+  ['listed_devices_by_serial_number', 'serial_number'],
+  ['listed_devices_by_key', 'key_hash'],
 ] as const
 
 type Index = readonly [name: string, table: string, columns: readonly string[]]

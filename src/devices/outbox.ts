@@ -10,8 +10,11 @@ export interface Outbox {
    * `until`: whoever took them and ended leaves them to others then. A device that is denied is left out while it is.
    */
   take(order: { readonly count: number; readonly at: number; readonly until: number }): Promise<readonly OutboxEntry[]>
-  /** Removes an entry: the API knows the device. A newer certificate that the device got meanwhile stays, and is due. */
-  delivered(entry: OutboxEntry): Promise<void>
+  /**
+   * Removes entries in one transaction: the API knows their devices. A newer certificate that a device got meanwhile stays, and is
+   * due.
+   */
+  delivered(entries: readonly OutboxEntry[]): Promise<void>
   /**
    * Removes an entry, and puts the device into the state `conflict`: the API has another device with that UUID. A newer
    * certificate that the device got meanwhile is tried for itself.

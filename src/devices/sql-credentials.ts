@@ -44,31 +44,53 @@ export function sqlCredentials(db: Kysely<Schema>, transactions: Transactions): 
   }
 }
 
+/**
+ * A long list is recorded in many transactions, so that nobody waits for it. Until it is whole, the token has expired; of a
+ * process that was killed, such a token is left.
+ */
 async function createToken(
   transactions: Transactions,
   lists: AllowLists,
   token: NewToken,
   list: AllowList | null,
 ): Promise<Token> {
-  let isRead = false
-  return transactions(async (transaction) => {
-    // What has been read of the list cannot be read again: a second attempt would record only the rest.
-    if (isRead) throw new Error('the allow list of a token was read before')
-    const { id, hash, uuid, uses, createdAt, expiresAt } = token
-    const line = await openLine(transaction, token.line)
-    const row = { id, hash, line, uuid: uuid === null ? null : uuidOctets(uuid), uses }
-    const insert = transaction
-      .insertInto('tokens')
-      .values({ ...row, listed: null, created_at: createdAt, expires_at: expiresAt, revoked_at: null })
-      .onConflict((conflict) => conflict.doNothing())
-    if ((await insert.executeTakeFirst()).numInsertedOrUpdatedRows !== 1n) throw tokenExists(id)
-    if (list !== null) {
-      isRead = true
-      const listed = await lists.record(transaction, id, list)
-      await transaction.updateTable('tokens').set({ listed }).where('id', '=', id).execute()
+  const { id, createdAt, expiresAt } = token
+  if (list === null) return transactions((transaction) => insertToken(transaction, token))
+  await transactions((transaction) => insertToken(transaction, { ...token, expiresAt: createdAt }))
+  try {
+    let listed = 0
+    for await (const some of Symbol.asyncIterator in list ? list : [list]) {
+      await transactions((transaction) => lists.record(transaction, id, some))
+      listed += some.length
     }
-    return withoutHash(tokenOf(await selectTokens(transaction).where('tokens.id', '=', id).executeTakeFirstOrThrow()))
-  })
+    return await transactions(async (transaction) => {
+      const whole = { listed, expires_at: expiresAt }
+      await transaction.updateTable('tokens').set(whole).where('id', '=', id).execute()
+      return tokenWith(transaction, id)
+    })
+  } catch (error) {
+    await transactions(async (transaction) => {
+      await transaction.deleteFrom('listed_devices').where('token', '=', id).execute()
+      await transaction.deleteFrom('tokens').where('id', '=', id).execute()
+    })
+    throw error
+  }
+}
+
+async function insertToken(transaction: Transaction<Schema>, token: NewToken): Promise<Token> {
+  const { id, hash, uuid, uses, createdAt, expiresAt } = token
+  const line = await openLine(transaction, token.line)
+  const row = { id, hash, line, uuid: uuid === null ? null : uuidOctets(uuid), uses }
+  const insert = transaction
+    .insertInto('tokens')
+    .values({ ...row, listed: null, created_at: createdAt, expires_at: expiresAt, revoked_at: null })
+    .onConflict((conflict) => conflict.doNothing())
+  if ((await insert.executeTakeFirst()).numInsertedOrUpdatedRows !== 1n) throw tokenExists(id)
+  return tokenWith(transaction, id)
+}
+
+async function tokenWith(transaction: Transaction<Schema>, id: string): Promise<Token> {
+  return withoutHash(tokenOf(await selectTokens(transaction).where('tokens.id', '=', id).executeTakeFirstOrThrow()))
 }
 
 async function createStation(transactions: Transactions, station: NewStation): Promise<Station> {

@@ -20,10 +20,13 @@ export function sqlOutbox(db: Kysely<Schema>, engine: Engine, transactions: Tran
         await update.where('device', 'in', devices).execute()
         return entriesOf(transaction, devices)
       }),
-    delivered: (entry) =>
+    delivered: (entries) =>
       transactions(async (transaction) => {
-        const device = await release(transaction, entry)
-        if (device !== null) await transaction.deleteFrom('outbox').where('device', '=', device).execute()
+        // Always in the same order, so that two instances do not wait for each other.
+        for (const entry of entries.toSorted((a, b) => (a.uuid < b.uuid ? -1 : 1))) {
+          const device = await release(transaction, entry)
+          if (device !== null) await transaction.deleteFrom('outbox').where('device', '=', device).execute()
+        }
       }),
     conflict: (entry) =>
       transactions(async (transaction) => {

@@ -210,12 +210,15 @@ export function registrationContractOf(scene: () => Promise<() => Promise<Device
 
     test('belongs to its token, and may be read in parts', async () => {
       const one = newCertificate()
+      const token = newToken()
       const parts = async function* () {
         yield newCertificates(300).map(({ uuid }) => named({ uuid }))
+        // Others can write meanwhile; the token is of no use yet.
+        expect(await commit(newCertificates(1), NOON, other)).toEqual(['committed'])
+        expect(await other.credentials.token(token.id)).toMatchObject({ listed: null, expiresAt: NOON })
         yield [named({ uuid: one.uuid })]
       }
-      const token = newToken()
-      expect(await register.credentials.createToken(token, parts())).toMatchObject({ listed: 301 })
+      expect(await register.credentials.createToken(token, parts())).toMatchObject({ listed: 301, expiresAt: null })
       const empty = await withList([])
       const listed = await register.credentials.listed(token.id, askedBy(one))
       expect(listed).not.toBeNull()
@@ -463,7 +466,7 @@ export function registrationContractOf(scene: () => Promise<() => Promise<Device
 
     test('is empty when everything was delivered', async () => {
       await announce(newCertificates(3))
-      for (const entry of await take(NOON)) await register.outbox.delivered(entry)
+      await register.outbox.delivered(await take(NOON))
       expect(await register.outbox.state()).toEqual({ waiting: 0, oldest: null, conflicts: 0, lastFailure: null })
       expect(await take(NOON + DAY)).toEqual([])
     })
@@ -484,7 +487,7 @@ export function registrationContractOf(scene: () => Promise<() => Promise<Device
       await announce([second], NOON + 1)
       // Two at once could arrive in the wrong order.
       expect(await take(NOON + 2)).toEqual([])
-      await register.outbox.delivered(old)
+      await register.outbox.delivered([old])
       const next = await one(NOON + 2)
       expect(next).toMatchObject({ serial: second.serial, attempts: 0 })
       await register.outbox.failed(next, { at: NOON + DAY, reason: 'HTTP 500' })
@@ -494,9 +497,9 @@ export function registrationContractOf(scene: () => Promise<() => Promise<Device
       expect(last).toMatchObject({ serial: third.serial, attempts: 0 })
       await register.outbox.failed(old, { at: NOON + DAY, reason: 'late' })
       expect(await register.outbox.state()).toMatchObject({ lastFailure: null })
-      await register.outbox.delivered(last)
+      await register.outbox.delivered([last])
       expect(await waiting()).toBe(0)
-      await register.outbox.delivered(last)
+      await register.outbox.delivered([last])
     })
 
     test('has not the older of two certificates, whichever was recorded first', async () => {

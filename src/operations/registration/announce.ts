@@ -11,7 +11,7 @@ export function announceTo({ outbox, api }: Publishing, signal: AbortSignal, por
     const entry = { ...device, attempts: 0 }
     const outcome = await api.put(publishedDevice(device), { signal, retries: true })
     if (outcome.kind === 'done') {
-      await outbox.delivered(entry)
+      await outbox.delivered([entry])
       return { kind: 'delivered' }
     }
     const reason = reasonOf(outcome.error)

@@ -1,10 +1,9 @@
-import { timingSafeEqual } from 'node:crypto'
+import { accessTokenId, isAccessToken } from '../../access-token.js'
 import type { CredentialStore, Station, StoredToken } from '../../devices/credential-store.js'
 import { fingerprintOf } from '../../pki/fingerprint.js'
 import type { Clock } from '../../ports.js'
 import type { Caller, Proof } from './model.js'
 import { remembered } from './remembered.js'
-import { readToken } from './token-text.js'
 
 /** The tokens and stations of the register, as they were a second ago at most. */
 export interface Credentials {
@@ -38,10 +37,10 @@ export function credentialsIn(
         const found = await station(fingerprintOf(proof.certificate))
         return found !== null && isValidStation(found, clock()) ? callerOf(found) : null
       }
-      const read = readToken(proof.token)
-      if (read === null) return null
-      const found = await token(read.id)
-      const isSame = timingSafeEqual(read.hash, found?.hash ?? NO_HASH)
+      const id = accessTokenId(proof.token)
+      if (id === null) return null
+      const found = await token(id)
+      const isSame = isAccessToken(proof.token, found?.hash ?? NO_HASH)
       if (!isSame || found === null || !isValidToken(found, clock())) return null
       return { credential: { kind: 'token', id: found.id }, line: found.line }
     },

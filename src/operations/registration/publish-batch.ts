@@ -50,8 +50,8 @@ export const IN_FLIGHT = 8
 const MAX_REASON = 500
 
 /**
- * Informs the API of devices, all at once, and settles their entries. What the API has taken is recorded as soon as it has
- * answered, so that a crash repeats as little as possible; to repeat it is harmless.
+ * Informs the API of devices, all at once, and then settles their entries; those that the API has answered for, even when it is
+ * aborted. After a crash, the batch is sent again, which is harmless.
  */
 export async function publishBatch(
   publishing: Publishing,
@@ -60,13 +60,14 @@ export async function publishBatch(
   ports: PublishPorts,
 ): Promise<PublishedBatch> {
   const ended = await Promise.allSettled(entries.map((entry) => publish(publishing, entry, options)))
-  const outcomes: { readonly entry: OutboxEntry; readonly outcome: PutOutcome }[] = []
-  for (const one of ended) {
-    if (one.status === 'rejected') throw one.reason
-    outcomes.push(one.value)
-  }
+  const outcomes = ended.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
   const of = <Kind extends PutOutcome['kind']>(kind: Kind) =>
     outcomes.flatMap(({ entry, outcome }) => (isOf(outcome, kind) ? [{ entry, outcome }] : []))
+  const done = of('done')
+  // One transaction: each is a write to the disk that registrations wait for.
+  if (done.length > 0) await publishing.outbox.delivered(done.map(({ entry }) => entry))
+  for (const { entry } of of('conflict')) await publishing.outbox.conflict(entry)
+  for (const one of ended) if (one.status === 'rejected') throw one.reason
   const unavailable = of('unavailable')
   const [first] = unavailable
   const isOutage = first !== undefined && unavailable.length === outcomes.length
@@ -84,7 +85,7 @@ export async function publishBatch(
     await publishing.outbox.failed(entry, { at, reason: reasonOf(outcome.error) })
   }
   return {
-    sent: of('done').length,
+    sent: done.length,
     conflicts: of('conflict').map(unpublished),
     refused: of('refused').map(unpublished),
     outage,
@@ -101,10 +102,8 @@ export function reasonOf({ message }: FactoryApiError): string {
   return message.replace(/\.$/, '').slice(0, MAX_REASON)
 }
 
-async function publish({ outbox, api }: Publishing, entry: OutboxEntry, { signal, retries }: PublishOptions) {
+async function publish({ api }: Publishing, entry: OutboxEntry, { signal, retries }: PublishOptions) {
   const outcome = await api.put(publishedDevice(entry), { signal, retries })
-  if (outcome.kind === 'done') await outbox.delivered(entry)
-  if (outcome.kind === 'conflict') await outbox.conflict(entry)
   return { entry, outcome }
 }
 

@@ -33,7 +33,7 @@ export function memoryOutbox(): MemoryOutbox {
       for (const row of taken) rows.set(row.uuid, { ...row, nextAt: until })
       return taken
     },
-    delivered: async (entry) => remove(entry),
+    delivered: async (entries) => entries.forEach(remove),
     conflict: async (entry) => {
       remove(entry)
       conflicts.push(entry.uuid)

@@ -377,7 +377,7 @@ describe('whether a device could register now', () => {
     const openCloud = (outbox: Outbox): RegistrationCloud => ({
       announce: async (device) => {
         for (let turn = 0; turn < 20; turn++) await setImmediate()
-        await outbox.delivered({ ...device, attempts: 0 })
+        await outbox.delivered([{ ...device, attempts: 0 }])
         steps.push('announced')
         return { kind: 'delivered' }
       },

@@ -1,5 +1,6 @@
-import { hash, randomBytes, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import { expect } from 'vitest'
+import { newAccessToken } from '../../../src/access-token.js'
 import type { ListedDevice, NewToken } from '../../../src/devices/credential-store.js'
 import type { LineSettings } from '../../../src/devices/register.js'
 import { batchesInThisThread } from '../../../src/issuance/device-batch/in-this-thread.js'
@@ -84,12 +85,11 @@ export async function registrationScene(pki?: Made): Promise<RegistrationScene> 
 
 /** A token, and what is recorded of it. */
 export function newToken(settings: Partial<NewToken> = {}): { readonly text: string; readonly token: NewToken } {
-  const id = randomBytes(8).toString('hex')
-  const text = `fpki_${id}_${randomBytes(32).toString('base64url')}`
+  const { id, text, hash } = newAccessToken(thisMachine().random)
   const limits = { uses: null, uuid: null, createdAt: Date.now(), expiresAt: null }
   return {
     text,
-    token: { id, hash: new Uint8Array(hash('sha256', text, 'buffer')), line: 'line-1', ...limits, ...settings },
+    token: { id, hash, line: 'line-1', ...limits, ...settings },
   }
 }
 

@@ -224,6 +224,16 @@ test('stops at once in the middle of requests; their leases run out, and the nex
   expect(outbox.entries).toEqual([])
 })
 
+test('records what was answered before it was stopped', async () => {
+  const { outbox, sent, start } = scene((number) => (number === 8 ? new Promise(() => undefined) : DONE))
+  outbox.add(...uuids(8))
+  const publisher = start()
+  await expect.poll(() => sent.length, { timeout: 30_000 }).toBe(8)
+  await new Promise((resolve) => setImmediate(resolve))
+  await publisher.stop()
+  expect(outbox.entries).toMatchObject([{ uuid: uuidNumber(8), attempts: 0 }])
+})
+
 describe('how long to wait', () => {
   const random = (octet: number) => ({ bytes: (size: number) => new Uint8Array(size).fill(octet) })
   test('doubles, with jitter, up to 15 minutes', () => {

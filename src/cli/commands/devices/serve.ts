@@ -6,7 +6,6 @@ import { serviceMachine } from '../../../machine/devices.js'
 import { embeddedPortsOn, thisMachine, waitOrAbort } from '../../../machine/index.js'
 import type { Machine } from '../../../machine/machine.js'
 import { serviceManager } from '../../../machine/service-manager.js'
-import { requireRegister } from '../../../operations/devices/open-register.js'
 import { factoryOfPki } from '../../../operations/open-pki.js'
 import { type Cloud, cloudMode } from '../../../operations/registration/cloud-mode.js'
 import type { CloudMode } from '../../../operations/registration/model.js'
@@ -14,7 +13,6 @@ import { registrationCloud } from '../../../operations/registration/open-cloud.j
 import { openRegistration, type RegistrationOptions } from '../../../operations/registration/open-registration.js'
 import type { PublishEvent } from '../../../operations/registration/start-publishing.js'
 import type { Log } from '../../../server/log.js'
-import type { RegisterNow } from '../../../server/registration/metrics.js'
 import type { ServeRegistrationResult } from '../../../server/registration/served-registration.js'
 import {
   type OpenRegistration,
@@ -103,25 +101,15 @@ async function openService(
   const report = (event: PublishEvent) => reportTo(log, event)
   const service = await openRegistration(options, {
     ...machine,
-    ...serviceMachine(machine, { program: THREAD, signal: io.signal }),
+    // Not io.signal: what was accepted by then is still signed.
+    ...serviceMachine(machine, { program: THREAD, signal: new AbortController().signal }),
     progress,
     access: await keyAccess(flags, io, progress),
     ...(cloud.api === null
       ? {}
       : { openCloud: registrationCloud(cloud.api, { ...machine, wait: waitOrAbort, report }) }),
   })
-  return { service, registerNow: () => readRegister(options, machine) }
-}
-
-/** Opened anew each time, as seldom as metrics are read. */
-async function readRegister(options: RegistrationOptions, machine: Machine): Promise<RegisterNow> {
-  const register = await requireRegister(options, machine)
-  try {
-    const outbox = options.cloud === 'off' ? null : await register.outbox.state()
-    return { outbox, lines: await register.lines.list() }
-  } finally {
-    await register.close()
-  }
+  return { service, registerNow: service.state }
 }
 
 async function cloudOf(directory: string, flags: ServeDevicesFlags, io: Io, machine: Machine): Promise<Cloud> {

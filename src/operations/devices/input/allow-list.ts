@@ -37,20 +37,20 @@ export async function* readAllowList(
     readonly signal?: AbortSignal | undefined
   },
 ): AsyncGenerator<readonly ListedDevice[]> {
-  const lines = new Map<string, string>()
+  const lines = new Map<string, number>()
   const table = csvTable<ListedDevice>(octetSource(inputFiles.octets(path), path, signal), {
     ...{ what: path, columns: COLUMNS, needed: COLUMNS, maxRowBytes: MAX_ROW_BYTES, note },
-    row: (members, at) => {
-      const device = deviceOf(members, path, at)
+    row: (members, line) => {
+      const device = deviceOf(members, path, `line ${line}`)
       const digest = digestOf(device)
       const earlier = lines.get(digest)
-      if (earlier !== undefined) throw badList(path, `${at} is the same as ${earlier}`)
+      if (earlier !== undefined) throw badList(path, `line ${line} is the same as line ${earlier}`)
       if (lines.size === MAX_ENTRIES) throw badList(path, `it has more than ${MAX_ENTRIES} rows`)
-      lines.set(digest, at)
+      lines.set(digest, line)
       return device
     },
-    unreadable: (at, problem) => {
-      throw badList(path, `${at}: ${problem}`)
+    unreadable: (line, problem) => {
+      throw badList(path, `line ${line}: ${problem}`)
     },
   })
   for await (const devices of table) yield devices

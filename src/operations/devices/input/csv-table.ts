@@ -15,10 +15,10 @@ export interface CsvTable<Row> {
   /** At least one of these must be there. */
   readonly needed: readonly string[]
   readonly maxRowBytes: number
-  /** A row with all its cells, by the names of the columns. `at`: such as `line 7`. */
-  row(members: Readonly<Record<string, string | undefined>>, at: string): Row
+  /** A row with all its cells, by the names of the columns, and the number of its line. */
+  row(members: Readonly<Record<string, string | undefined>>, line: number): Row
   /** A row that cannot be read, and why: a clause. */
-  unreadable(at: string, problem: string): Row
+  unreadable(line: number, problem: string): Row
   /** Called once with the columns that are ignored. */
   note(text: string): void
 }
@@ -59,19 +59,18 @@ export function csvTable<Row>(source: AsyncIterable<Buffer>, table: CsvTable<Row
 }
 
 function readRow<Row>(line: TextLine, header: Header, table: CsvTable<Row>): Row | null {
-  const at = `line ${line.number}`
   if (line.problem === 'open quote') throw badQuote(table.what, line.number)
-  if (line.text === null) return table.unreadable(at, lineClause(line.problem))
+  if (line.text === null) return table.unreadable(line.number, lineClause(line.problem))
   const cells = cellsOf(line.text, header.delimiter)
   if (cells === null) throw badQuote(table.what, line.number)
   // Spreadsheets keep the delimiters of empty rows.
   if (cells.every((cell) => cell === '')) return null
   const { columns } = header
   if (cells.length !== columns.length)
-    return table.unreadable(at, `the header has ${columns.length} cells, this row has ${cells.length}`)
+    return table.unreadable(line.number, `the header has ${columns.length} cells, this row has ${cells.length}`)
   const members: Record<string, string | undefined> = {}
   for (const [index, column] of columns.entries()) if (column !== null) members[column] = cells[index]
-  return table.row(members, at)
+  return table.row(members, line.number)
 }
 
 /** The cells of a line without the white space around them; null when a quote is out of place. */

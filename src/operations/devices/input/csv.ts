@@ -17,8 +17,8 @@ export function csvRows(
 ): AsyncGenerator<readonly InputRow[]> {
   return csvTable<InputRow>(source, {
     ...{ what, columns: COLUMNS, needed: NEEDED, maxRowBytes: MAX_ROW_BYTES, note },
-    row: (members, at) => inputFrom(members, at, readCsrFile),
-    unreadable: (at, problem) => ({ at, problem }),
+    row: (members, line) => inputFrom(members, `line ${line}`, readCsrFile),
+    unreadable: (line, problem) => ({ at: `line ${line}`, problem }),
   })
 }
 

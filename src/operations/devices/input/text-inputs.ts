@@ -45,7 +45,7 @@ export function uuidList(source: AsyncIterable<Buffer>): AsyncGenerator<readonly
 }
 
 /** The row for a line that cannot be read; null when it can. */
-export function lineProblem({ number, problem }: TextLine): InputRow | null {
+function lineProblem({ number, problem }: TextLine): InputRow | null {
   return problem === null ? null : { at: `line ${number}`, problem: lineClause(problem) }
 }
 

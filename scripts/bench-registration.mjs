@@ -83,7 +83,10 @@ async function stop({ child }) {
 
 /** Processor time of a process and its threads, in seconds. */
 function processorTime({ child }) {
-  const [user, system] = readFileSync(`/proc/${child.pid}/stat`, 'utf8').replace(/^.*\) /, '').split(' ').slice(11, 13)
+  const [user, system] = readFileSync(`/proc/${child.pid}/stat`, 'utf8')
+    .replace(/^.*\) /, '')
+    .split(' ')
+    .slice(11, 13)
   return (Number(user) + Number(system)) / 100
 }
 

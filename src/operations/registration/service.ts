@@ -34,10 +34,10 @@ export interface ServicePorts {
 }
 
 /**
- * The rows of a commit; and two batches, so that one is signed while another is on its way to the disk. Clients that are
- * answered together ask together again: without sharing them, there would be one batch again and again, and nothing at once.
+ * The rows of a commit; and two batches, so that one is signed while another is on its way to the disk. A commit costs as much
+ * as signing a dozen certificates, so that a few requests wait for more of them for a moment.
  */
-const LIMITS = { least: 8, most: 256, atOnce: 2 }
+const LIMITS = { least: 16, most: 256, atOnce: 2, wait: 2 }
 
 /** The registration service, with everything open. */
 export function registrationService(options: ServiceOptions, ports: ServicePorts): RegistrationService {

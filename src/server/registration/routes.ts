@@ -35,6 +35,9 @@ export const REGISTRATION_PATHS: readonly string[] = ['/sign', '/sign/', '/ota/d
 /** How long a client waits before it asks again for what is not possible now, in seconds. */
 export const RETRY_AFTER = 5
 
+/** So many requests with their bodies (64 MB) fit into memory; a client may send more without waiting for any answer. */
+export const MOST_IN_PROGRESS = 4096
+
 const NO_CREDENTIALS =
   'a registration token is needed (OSF-TOKEN, or Authorization: Bearer); signing in with the OAuth device flow is not supported'
 
@@ -57,7 +60,11 @@ export function addRegistrationRoutes(app: FastifyInstance, ports: RegistrationR
 
 function ping(reason: string | null, reply: FastifyReply): FastifyReply {
   if (reason === null) return reply.send({ status: 'ok' })
-  return reply.code(503).header('Retry-After', String(RETRY_AFTER)).send({ message: reason })
+  return unavailable(reply, reason)
+}
+
+function unavailable(reply: FastifyReply, message: string): FastifyReply {
+  return reply.code(503).header('Retry-After', String(RETRY_AFTER)).send({ message })
 }
 
 function notAllowed(reply: FastifyReply): FastifyReply {
@@ -69,6 +76,7 @@ async function authorize(
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<unknown> {
+  if (metrics.inFlight() > MOST_IN_PROGRESS) return unavailable(reply, 'too many registrations are in progress')
   const proof = proofOf(request.headers, request.raw.socket, tokenHeader)
   if (proof === null) return unauthorized(reply, NO_CREDENTIALS)
   const caller = await service.authenticate(proof)

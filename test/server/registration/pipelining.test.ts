@@ -39,6 +39,19 @@ test('requests whose answers nobody waits for any more are not in progress for e
   expect(await scene.metrics()).toContain('fpki_registration_requests_in_flight 0\n')
 })
 
+test('what clients have left to be registered is in progress too', async () => {
+  const scene = await registrationScene()
+  const { until, open } = gate()
+  scene.service.until = until
+  const socket = await pipelined(scene, MOST_IN_PROGRESS)
+  await vi.waitFor(() => expect(scene.service.requests.length).toBe(MOST_IN_PROGRESS), PATIENT)
+  socket.destroy()
+  await vi.waitFor(async () => expect((await scene.metrics()).includes('in_flight 0\n')).toBe(true), PATIENT)
+  expect((await scene.post(BODY)).status).toBe(503)
+  open()
+  await vi.waitFor(async () => expect((await scene.post(BODY)).status).toBe(201), PATIENT)
+})
+
 test('a client that never waits for answers fills no memory: what is too much is refused before its body is read', async () => {
   const scene = await registrationScene()
   const { until, open } = gate()

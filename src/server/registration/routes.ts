@@ -69,7 +69,8 @@ function ping(reason: string | null, reply: FastifyReply): FastifyReply {
   return unavailable(reply, reason)
 }
 
-function unavailable(reply: FastifyReply, message: string): FastifyReply {
+/** Answers that a request may be repeated later. */
+export function unavailable(reply: FastifyReply, message: string): FastifyReply {
   return reply.code(503).header('Retry-After', String(RETRY_AFTER)).send({ message })
 }
 

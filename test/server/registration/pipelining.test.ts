@@ -1,7 +1,8 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
-import { expect, test, vi } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { MOST_IN_PROGRESS } from '../../../src/server/registration/routes.js'
+import { serveRelay } from '../../../src/server/relay/relay.js'
 import { type RegistrationScene, registrationScene, TOKEN } from './scene.js'
 
 const PATIENT = { timeout: 30_000, interval: 100 }
@@ -9,7 +10,7 @@ const BODY = JSON.stringify({ csr: 'a request' })
 const REQUEST = `POST /sign HTTP/1.1\r\nHost: a\r\nOSF-TOKEN: ${TOKEN}\r\nContent-Type: application/json\r\nContent-Length: ${BODY.length}\r\n\r\n${BODY}`
 
 /** A connection that sends so many requests without waiting for an answer. */
-async function pipelined({ port }: RegistrationScene, count: number): Promise<Socket> {
+async function pipelined({ port }: Pick<RegistrationScene, 'port'>, count: number): Promise<Socket> {
   const socket = connect({ port, host: '127.0.0.1' })
   await once(socket, 'connect')
   socket.write(REQUEST.repeat(count))
@@ -70,4 +71,24 @@ test('a client that never waits for answers fills no memory: what is too much is
   await vi.waitFor(() => expect(text.match(/HTTP\/1.1 201/g)).toHaveLength(MOST_IN_PROGRESS), PATIENT)
   expect((await scene.post(BODY)).status).toBe(201)
   socket.destroy()
+})
+
+test('a relay refuses what is too much', async () => {
+  const { until, open } = gate()
+  let sent = 0
+  const send = async () => {
+    sent += 1
+    await until
+    return { status: 201, headers: {}, body: new Uint8Array() }
+  }
+  const log = { info: () => undefined, warn: () => undefined, error: () => undefined }
+  const upstream = { send, close: async () => undefined }
+  const relay = await serveRelay({ host: '127.0.0.1', port: 0 }, { upstream, log })
+  onTestFinished(() => relay.close())
+  const socket = await pipelined({ port: Number(new URL(relay.url).port) }, MOST_IN_PROGRESS)
+  await vi.waitFor(() => expect(sent).toBe(MOST_IN_PROGRESS), PATIENT)
+  expect((await fetch(`${relay.url}/sign`, { method: 'POST', body: BODY })).status).toBe(503)
+  socket.destroy()
+  open()
+  await vi.waitFor(async () => expect((await fetch(`${relay.url}/sign`)).status).toBe(201), PATIENT)
 })

@@ -12,6 +12,8 @@ type Files = Pick<DurableFiles, 'read' | 'checkOwnFile'>
 /** Where libpq looks for the socket on Debian. */
 const SOCKET = '/var/run/postgresql'
 
+const UNESCAPED = 'write "@" after the host as %40, and "/" and "?" in a password as %2F and %3F'
+
 const MAX_CA_BYTES = 1024 * 1024
 
 /**
@@ -41,6 +43,8 @@ function readUrl(text: string): { readonly parameters: Parameters; readonly pass
   const url = URL.canParse(text) ? new URL(text) : null
   if (url === null || !/^postgres(ql)?:$/.test(url.protocol)) throw invalidUrl('it cannot be read')
   if (url.hash !== '') throw invalidUrl('write "#" in it as %23')
+  // A password with "/" or "?" ends the host early: its rest would be taken for a database, and shown.
+  if (`${url.pathname}${url.search}`.includes('@')) throw invalidUrl(UNESCAPED)
   const host = decoded(url.hostname).replace(/^\[(.*)\]$/, '$1')
   if (host.includes(',')) throw invalidUrl('it names several hosts')
   const inPath = { host, port: url.port, user: decoded(url.username), dbname: decoded(url.pathname.slice(1)) }

@@ -1,4 +1,5 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { Socket } from 'node:net'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Facts, Log, LogLevel } from './log.js'
 import type { RequestMetrics } from './metrics.js'
 
@@ -12,13 +13,13 @@ export interface Watch {
 
 /** Counts and logs every request, however it ends. */
 export function watchRequests(app: FastifyInstance, { metrics, log, factsOf }: Watch): void {
+  const onEnd = endings()
   app.addHook('onRequest', (request, reply, done) => {
     const begin = performance.now()
     // Read now: the connection may be closed when the line is written.
     const from = request.ip
     metrics.begin()
-    // Emitted after a response, and after an aborted connection.
-    reply.raw.once('close', () => {
+    onEnd(request, reply, () => {
       const seconds = (performance.now() - begin) / 1000
       const status = reply.raw.writableFinished ? reply.raw.statusCode : 0
       const route = request.routeOptions.url ?? 'none'
@@ -30,6 +31,32 @@ export function watchRequests(app: FastifyInstance, { metrics, log, factsOf }: W
     })
     done()
   })
+}
+
+/**
+ * Calls back once for each request: after its response, or when its connection ends. Of requests that a client sent without
+ * waiting for answers, Node emits `close` only for the response that is next.
+ */
+function endings(): (request: FastifyRequest, reply: FastifyReply, done: () => void) => void {
+  const bySocket = new WeakMap<Socket, Set<() => void>>()
+  const openOf = (socket: Socket) => {
+    const known = bySocket.get(socket)
+    if (known !== undefined) return known
+    const open = new Set<() => void>()
+    bySocket.set(socket, open)
+    socket.once('close', () => {
+      for (const end of open) end()
+    })
+    return open
+  }
+  return (request, reply, done) => {
+    const open = openOf(request.raw.socket)
+    const end = () => {
+      if (open.delete(end)) done()
+    }
+    open.add(end)
+    reply.raw.once('close', end)
+  }
 }
 
 /** The level for a status; 0 means no response. */

@@ -81,6 +81,9 @@ describe('the URL of a PostgreSQL database', () => {
     ['postgres://u@a,b/x', /several hosts/],
     ['postgres://u@h/%zz', /%25/],
     ['postgres://u@h/x#y', /%23/],
+    ['postgres://u:12/secret@h/x', /%40.*%2F/],
+    ['postgres://u:12?secret@h/x', /%40.*%3F/],
+    ['postgres://u@h/x?sslrootcert=/a@b', /%40/],
   ])('is refused: %s', async (url, message) => {
     const error: unknown = await placeOf(url).catch((reason: unknown) => reason)
     expect(error).toMatchObject({ code: 'ERR_USAGE', message: expect.stringMatching(message) })

@@ -29,11 +29,19 @@ export interface RegistrationRoutePorts {
   readonly tokenHeader: string
 }
 
+interface Ports extends RegistrationRoutePorts {
+  /** What the service is registering, also for clients that have left. */
+  readonly registering: Set<FastifyRequest>
+}
+
 /** The paths of the reference and of Foundries' API, as clients have them, and without what people forget or add at the end. */
 export const REGISTRATION_PATHS: readonly string[] = ['/sign', '/sign/', '/ota/devices/', '/ota/devices']
 
 /** How long a client waits before it asks again for what is not possible now, in seconds. */
 export const RETRY_AFTER = 5
+
+/** So many requests with their bodies (64 MB) fit into memory; a client may send more without waiting for any answer. */
+export const MOST_IN_PROGRESS = 4096
 
 const NO_CREDENTIALS =
   'a registration token is needed (OSF-TOKEN, or Authorization: Bearer); signing in with the OAuth device flow is not supported'
@@ -43,13 +51,14 @@ export function addRegistrationRoutes(app: FastifyInstance, ports: RegistrationR
   app.decorateRequest('caller', null)
   app.decorateRequest('registered', null)
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_, body, done) => done(null, body))
+  const own = { ...ports, registering: new Set<FastifyRequest>() }
   const whyUnavailable = coalesced(() => ports.service.whyUnavailable())
   for (const url of REGISTRATION_PATHS) {
     app.route({ method: ['GET', 'HEAD'], url, handler: async (_, reply) => ping(await whyUnavailable(''), reply) })
     app.post(url, {
       // Before the body is read: nobody else makes the server read any.
-      onRequest: (request, reply) => authorize(ports, request, reply),
-      handler: (request, reply) => register(ports, request, reply),
+      onRequest: (request, reply) => authorize(own, request, reply),
+      handler: (request, reply) => register(own, request, reply),
     })
     app.route({ method: ['PUT', 'PATCH', 'DELETE', 'OPTIONS'], url, handler: async (_, reply) => notAllowed(reply) })
   }
@@ -57,7 +66,12 @@ export function addRegistrationRoutes(app: FastifyInstance, ports: RegistrationR
 
 function ping(reason: string | null, reply: FastifyReply): FastifyReply {
   if (reason === null) return reply.send({ status: 'ok' })
-  return reply.code(503).header('Retry-After', String(RETRY_AFTER)).send({ message: reason })
+  return unavailable(reply, reason)
+}
+
+/** Answers that a request may be repeated later. */
+export function unavailable(reply: FastifyReply, message: string): FastifyReply {
+  return reply.code(503).header('Retry-After', String(RETRY_AFTER)).send({ message })
 }
 
 function notAllowed(reply: FastifyReply): FastifyReply {
@@ -65,10 +79,12 @@ function notAllowed(reply: FastifyReply): FastifyReply {
 }
 
 async function authorize(
-  { service, metrics, wrong, tokenHeader }: RegistrationRoutePorts,
+  { service, metrics, wrong, tokenHeader, registering }: Ports,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<unknown> {
+  if (metrics.inFlight() > MOST_IN_PROGRESS || registering.size >= MOST_IN_PROGRESS)
+    return unavailable(reply, 'too many registrations are in progress')
   const proof = proofOf(request.headers, request.raw.socket, tokenHeader)
   if (proof === null) return unauthorized(reply, NO_CREDENTIALS)
   const caller = await service.authenticate(proof)
@@ -92,7 +108,7 @@ function unauthorized(reply: FastifyReply, message: string): FastifyReply {
 }
 
 async function register(
-  { service, metrics, log }: RegistrationRoutePorts,
+  { service, metrics, log, registering }: Ports,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
@@ -103,11 +119,14 @@ async function register(
     metrics.registered(caller.line, 'input-unreadable')
     return reply.code(400).send(unreadable(read.errors))
   }
+  registering.add(request)
   try {
     request.registered = await service.register(read.request, caller)
   } catch (error) {
     metrics.registered(caller.line, 'failed')
     throw error
+  } finally {
+    registering.delete(request)
   }
   metrics.registered(caller.line, codeOf(request.registered))
   // The line of the request was written when its connection ended.

@@ -5,7 +5,7 @@ import { addErrorHandlers } from '../errors.js'
 import { type HttpServer, listen, newHttpServer } from '../http-server.js'
 import type { Log } from '../log.js'
 import { inFlightOnly } from '../metrics.js'
-import { REGISTRATION_PATHS, RETRY_AFTER } from '../registration/routes.js'
+import { MOST_IN_PROGRESS, REGISTRATION_PATHS, RETRY_AFTER, unavailable } from '../registration/routes.js'
 import { MAX_REGISTRATION_BYTES } from '../registration/server.js'
 import type { Upstream, UpstreamRequest } from './upstream.js'
 
@@ -24,6 +24,10 @@ export function serveRelay(address: Address, { upstream, log }: RelayPorts): Pro
   const options = { identity: null, maxBodyBytes: MAX_REGISTRATION_BYTES, textMember: 'message' } as const
   const app = newHttpServer(options, { metrics, log, factsOf: () => ({}) })
   addErrorHandlers(app, log, { member: 'message', maxBody: '16 kB', whyNotNow: () => null, retryAfter: RETRY_AFTER })
+  // Before the body is read: a client may send requests without waiting for any answer.
+  app.addHook('onRequest', async (_, reply) =>
+    metrics.inFlight() > MOST_IN_PROGRESS ? unavailable(reply, 'too many registrations are in progress') : undefined,
+  )
   addRelayRoutes(app, upstream, log)
   return listen(app, address, { option: 'listen', inFlight: metrics.inFlight })
 }
@@ -62,7 +66,6 @@ async function passOn(
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
     log.error({ code: systemErrorCode(error), reason }, 'no answer')
-    const message = 'the registration service does not answer; see the log of the relay'
-    return reply.code(503).header('Retry-After', String(RETRY_AFTER)).send({ message })
+    return unavailable(reply, 'the registration service does not answer; see the log of the relay')
   }
 }

@@ -39,6 +39,8 @@ describe('lines station', () => {
     const pki = await scene()
     const ended = await pki.station('--out', pki.out)
     expect(ended).toMatchObject({ status: 0, stdout: '' })
+    const files = `The certificate is in ${pki.file('tester-1.pem')}, the key in ${pki.file('tester-1.key')}.`
+    expect(ended.stderr).toContain(`\nnote: ${files}\n`)
     expect((await readdir(pki.out)).sort()).toEqual(['tester-1.key', 'tester-1.pem'])
     expect((await stat(pki.file('tester-1.key'))).mode & 0o777).toBe(0o600)
     const text = await output('openssl', ['x509', '-in', pki.file('tester-1.pem'), '-noout', '-text'])

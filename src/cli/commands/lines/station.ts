@@ -41,8 +41,9 @@ export async function createStation(named: Named, flags: StationFlags, io: Io): 
   const created = await create({ ...choiceOf(named, flags, io), identity }, thisMachine(io.machine))
   if (flags.json) return printJson(io, created)
   const { station, certificateFile, keyFile, changed } = created
-  const files = certificateFile === null ? '' : `\n${certificateFile}\n${keyFile}`
-  progressOn(io, flags).note(`${changed ? 'Created the station' : NOT_CHANGED} ${describe(station)}${files}`)
+  const progress = progressOn(io, flags)
+  progress.note(`${changed ? 'Created the station' : NOT_CHANGED} ${describe(station)}`)
+  if (certificateFile !== null) progress.note(`The certificate is in ${certificateFile}, the key in ${keyFile}.`)
 }
 
 /** `fpki lines stations <directory> [line]` */

@@ -40,6 +40,12 @@ export function storeName(place: RegisterPlace): string {
   return 'path' in place ? `sqlite:${place.path}` : withoutPassword(place.url)
 }
 
+/** For commands in hints: the directory, and `--store` without a password when the register is not in it. */
+export function directoryWords(choice: RegisterChoice): string {
+  const word = shellWord(choice.directory)
+  return choice.store === null ? word : `${word} --store ${shellWord(storeName(registerPlace(choice)))}`
+}
+
 /** The options that open the register at a place for writing, and make its file when it is missing. */
 export function openToWrite(place: RegisterPlace): RegisterOptions {
   return 'path' in place ? { ...place, create: true } : { ...place, write: true }
@@ -81,9 +87,10 @@ async function exists(place: RegisterPlace, { files }: RegisterPorts): Promise<b
 /** Throws ERR_NOT_INITIALIZED: there is no register. */
 export function noRegister(choice: RegisterChoice): never {
   const place = registerPlace(choice)
+  const word = directoryWords(choice)
   throw new FpkiError(
     'ERR_NOT_INITIALIZED',
     `There is no device register at ${'path' in place ? place.path : 'the URL'}.`,
-    `It is created with the first devices: \`fpki devices issue ${shellWord(choice.directory)} --from csrs/ --out devices/\`.`,
+    `It is created with its first line: \`fpki lines create ${word} line-1\`, or its first devices: \`fpki devices issue ${word} --from csrs/ --out devices/\`.`,
   )
 }

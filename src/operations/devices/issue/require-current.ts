@@ -1,5 +1,4 @@
-import { loggedRegister } from '../../../audit-log/logged-register.js'
-import type { LoggedRegister } from '../../../audit-log/records.js'
+import { loggedRegisterIfReadable } from '../../../audit-log/logged-register.js'
 import type { DeviceRegister } from '../../../devices/register.js'
 import type { PkiDirectory } from '../../../directory/pki-directory.js'
 import { FpkiError } from '../../../errors.js'
@@ -24,24 +23,19 @@ export async function requireCurrentRegister(
   throw new FpkiError(
     'ERR_BAD_FILE',
     problem.message,
-    `Nothing was signed: a device or key that is missing in it could be certified twice. Restore devices.sqlite from the newest backup, or import an export of it: \`fpki devices import ${word} FILE\`.`,
+    problem.store !== null
+      ? `Nothing was signed. ${problem.hint}`
+      : `Nothing was signed: a device or key that is missing in it could be certified twice. Restore devices.sqlite from the newest backup, or import an export of it: \`fpki devices import ${word} FILE\`.`,
   )
 }
 
 /** The register is counted after the log was read, because other processes may be adding to both. */
 async function headAndLogged(directory: PkiDirectory, register: DeviceRegister | null) {
-  const newest = await logged(directory, null)
+  const newest = await loggedRegisterIfReadable(directory, null)
   const head = (await register?.head()) ?? null
-  const own = head === null || newest === null || head.id === newest.id ? null : await logged(directory, head.id)
+  const own =
+    head === null || newest === null || head.id === newest.id
+      ? null
+      : await loggedRegisterIfReadable(directory, head.id)
   return [own === null ? head : ((await register?.head()) ?? null), own ?? newest] as const
-}
-
-/** null for an audit log that cannot be read, which other commands report. */
-async function logged(directory: PkiDirectory, id: string | null): Promise<LoggedRegister | null> {
-  try {
-    return await loggedRegister(directory, id)
-  } catch (error) {
-    if (error instanceof FpkiError && error.code === 'ERR_BAD_FILE') return null
-    throw error
-  }
 }

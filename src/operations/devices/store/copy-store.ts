@@ -77,7 +77,7 @@ async function recordMove(
   const register = await openDeviceRegister(openToWrite(to), ports)
   try {
     const text = `the device register was moved to ${storeName(to)}`
-    await recordRegisterHead(directory, 'devices store copy', ports, register, text)
+    await recordRegisterHead(directory, 'devices store copy', ports, { register, store: storeName(to) }, text)
   } finally {
     await register.close()
   }

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { cpSync, rmSync } from 'node:fs'
+import { cpSync, existsSync, rmSync } from 'node:fs'
 import { readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -300,7 +300,7 @@ test('nothing is issued with a register that lacks what the audit log mentions, 
   remove()
   await withRegister(directory, async () => undefined)
   const used = `The device register in use is ${store}, not devices.sqlite.`
-  expect(await issue()).toMatchObject({ status: 6, stdout: '', stderr: expect.stringContaining(used) })
+  expect(await issue()).toMatchObject({ status: 3, stdout: '', stderr: expect.stringContaining(used) })
   remove()
   cpSync(at('new.sqlite'), join(directory, files[0]))
   expect(await issue()).toMatchObject({ status: 0 })
@@ -315,15 +315,22 @@ test('a register at another place is no failure: verify and backup name it', asy
     run('devices', 'issue', directory, '--from', at('requests.pem'), '--out', '-', ...words)
   expect(await issue('--store', store)).toMatchObject({ status: 0 })
   const verified = await run('ca', 'verify', directory, '--offline')
-  expect(verified).toMatchObject({ status: 0, stdout: expect.stringContaining(`The device register is ${store}.`) })
+  expect(verified).toMatchObject({
+    status: 0,
+    stdout: expect.stringContaining(`The device register of this directory is ${store}.`),
+  })
   const { stdout } = await run('ca', 'status', directory, '--json')
   expect(JSON.parse(stdout).pkis[0]).toMatchObject({ devices: null, problems: [] })
-  const left = expect.stringContaining(`The device register ${store} is not in this backup.`)
+  const left = expect.stringContaining(`The device register, which is ${store}`)
   expect(await run('ca', 'backup', directory, '--out', at('a.backup'))).toMatchObject({ status: 0, stdout: left })
   const { lines } = JSON.parse((await run('ca', 'log', directory, '--json')).stdout)
   expect(lines.at(-1).register).toEqual({ id: expect.stringMatching(/^[0-9a-f]+$/), certificates: 1, store })
-  const forgotten = await issue()
-  expect(forgotten).toMatchObject({ status: 6, stdout: '', stderr: expect.stringContaining(`--store ${store}`) })
+  const forgotten = { status: 3, stdout: '', stderr: expect.stringContaining(`--store ${store}`) }
+  expect(await issue()).toMatchObject(forgotten)
+  expect(await run('lines', 'create', directory, 'a')).toMatchObject(forgotten)
+  expect(await run('lines', 'list', directory)).toMatchObject(forgotten)
+  expect(await run('devices', 'serve', directory, '--register', '127.0.0.1:0')).toMatchObject(forgotten)
+  expect(existsSync(join(directory, 'devices.sqlite'))).toBe(false)
   expect(await codes(directory)).toEqual(['devices'])
   expect(await issue('--store', store)).toMatchObject({ status: 0, stderr: expect.stringContaining('1 reused') })
 })

@@ -55,7 +55,7 @@ export async function collectRegister(
 /** A note when the register is not in the directory, and so not in the backup. */
 async function elsewhere(directory: string, { files }: RegisterPorts): Promise<readonly string[]> {
   const store = (await loggedRegisterIfReadable({ files, path: directory }))?.store
-  return store === undefined ? [] : [`The device register ${store} is not in this backup. Back it up, too.`]
+  return store === undefined ? [] : [`The device register, which is ${store}: back it up by itself.`]
 }
 
 async function collectFrom(

@@ -46,13 +46,13 @@ function problem(kind: RegisterAgeProblem['kind'], message: string): RegisterAge
 }
 
 function elsewhere(head: RegisterHead | null, store: string): RegisterAgeProblem {
-  const use = `Commands for devices need --store ${shellWord(store)}, or the variable FPKI_STORE.`
+  const use = `Add this to the command, or set the variable FPKI_STORE: --store ${shellWord(store)}`
   return head === null
-    ? { kind: 'elsewhere', message: `The device register is ${store}.`, hint: use, store }
+    ? { kind: 'elsewhere', message: `The device register of this directory is ${store}.`, hint: use, store }
     : {
         kind: 'other',
         message: `The device register in use is ${store}, not devices.sqlite.`,
-        hint: `${use} If devices.sqlite was created by mistake, and has no devices, remove it.`,
+        hint: `If devices.sqlite was created by mistake, and has no devices, remove it. ${use}`,
         store,
       }
 }

@@ -19,13 +19,12 @@ export async function requireCurrentRegister(
 ): Promise<void> {
   const problem = registerAgeProblem(...(await headAndLogged(directory, register)))
   if (problem === null || (choice.store !== null && problem.kind !== 'older')) return
+  if (problem.store !== null) throw new FpkiError('ERR_STORE_MOVED', problem.message, problem.hint)
   const word = shellWord(choice.directory)
   throw new FpkiError(
     'ERR_BAD_FILE',
     problem.message,
-    problem.store !== null
-      ? `Nothing was signed. ${problem.hint}`
-      : `Nothing was signed: a device or key that is missing in it could be certified twice. Restore devices.sqlite from the newest backup, or import an export of it: \`fpki devices import ${word} FILE\`.`,
+    `Nothing was signed: a device or key that is missing in it could be certified twice. Restore devices.sqlite from the newest backup, or import an export of it: \`fpki devices import ${word} FILE\`.`,
   )
 }
 

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Installs what the tests compare fpki with (OpenSSL, GnuTLS, strace), nginx for the gateway, software tokens for the
 # tests of HSMs (SoftHSM, NSS), PostgreSQL for the device register, the shells that complete fpki's words, groff for the manual pages, a browser and a reader
-# of QR codes for the sheets of paper, a clock that can be set (faketime), jq for the guides, and what npm builds pkcs11js with.
+# of QR codes for the sheets of paper, a clock that can be set (faketime), jq for the guides, systemd and
+# promtool for the files of deploy/, and what npm builds pkcs11js with.
 # What is there stays as it is. Without root's rights and without sudo it installs nothing, and says what to install.
 set -eu
 
@@ -16,7 +17,7 @@ need strace strace
 set -- /usr/lib/postgresql/*/bin/postgres
 [ -x "$1" ] || need postgres postgresql
 # nginx passes registrations on with a module of its own package, unless it is compiled in.
-[ -e /usr/lib/nginx/modules/ngx_stream_module.so ] || ! /usr/sbin/nginx -V 2>&1 | grep -q -- --with-stream=dynamic ||
+[ -e /usr/lib/nginx/modules/ngx_stream_module.so ] || /usr/sbin/nginx -V 2>&1 | grep -q -- '--with-stream ' ||
   missing="$missing libnginx-mod-stream"
 need systemd-analyze systemd
 need promtool prometheus
@@ -54,6 +55,10 @@ if [ -n "$missing" ]; then
     # Only its programs are wanted: without this, Debian makes a database and starts a server for it.
     install postgresql-common
     $as_root sed -i 's/^#* *create_main_cluster.*/create_main_cluster = false/' /etc/postgresql-common/createcluster.conf
+  esac
+  case " $missing " in *' prometheus '*)
+    # Only its promtool is wanted: a service that is masked does not start.
+    [ -e /etc/systemd/system/prometheus.service ] || $as_root ln -s /dev/null /etc/systemd/system/prometheus.service
   esac
   # shellcheck disable=SC2086 # a list of names
   install $missing

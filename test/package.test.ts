@@ -71,7 +71,7 @@ describe('the tarball', () => {
   })
 
   test('holds no source, no test, no key and nothing of this machine', () => {
-    const allowed = /^(bin|dist|docs)\/|^(package\.json|LICENSE|SECURITY\.md|README\.md|CHANGELOG\.md)$/
+    const allowed = /^(bin|deploy|dist|docs)\/|^(package\.json|LICENSE|SECURITY\.md|README\.md|CHANGELOG\.md)$/
     expect(contents.filter((path) => !allowed.test(path))).toEqual([])
     expect(
       contents.filter((path) => /\.(key|pem|tgz|log)$|(^|\/)(src|test|node_modules)\/|\.test\./.test(path)),

@@ -105,8 +105,10 @@ describe('opening a device register', () => {
 
 describe('is refused:', () => {
   test.each(['', '-wal', '-shm', '-journal'])('a register whose file %j others can write', async (suffix) => {
-    const { path } = await closedRegister()
-    if (suffix === '-journal') await writeFile(`${path}${suffix}`, '')
+    // A copy: SQLite removes the files beside the original whenever its connection is collected.
+    const path = join(await temporaryDirectory(), 'devices.sqlite')
+    await copyFile((await closedRegister()).path, path)
+    await writeFile(`${path}${suffix}`, '', { flag: 'a' })
     await chmod(`${path}${suffix}`, 0o620)
     await expectRefused(path, 'ERR_PERMISSIONS', /others can write/)
   })

@@ -1,4 +1,4 @@
-import { setImmediate } from 'node:timers/promises'
+import { setImmediate, setTimeout } from 'node:timers/promises'
 
 /** Work that is done for many callers together. */
 export interface Batches<In, Out> {
@@ -10,8 +10,12 @@ export interface Batches<In, Out> {
 
 /** How large batches are, and how many are worked on at once. */
 export interface BatchLimits {
+  /** Fewer items wait for others, but no longer than `wait`; what waits is shared by the batches that may begin. */
+  readonly least: number
   readonly most: number
   readonly atOnce: number
+  /** In milliseconds. */
+  readonly wait: number
 }
 
 interface Waiting<In, Out> {
@@ -21,27 +25,48 @@ interface Waiting<In, Out> {
 }
 
 /**
- * Gathers items into batches as they come: what is added while batches are under way forms the next one, so that nobody waits
- * for a timer, and batches grow with the load.
+ * Gathers items into batches as they come: what is added while batches are under way forms the next one, so that batches grow
+ * with the load.
  *
  * @param work resolves to the results in the order of the items
  */
 export function inBatches<In, Out>(
   work: (items: readonly In[]) => Promise<readonly Out[]>,
-  { most, atOnce }: BatchLimits,
+  { least, most, atOnce, wait }: BatchLimits,
 ): Batches<In, Out> {
   const waiting: Waiting<In, Out>[] = []
   let running = 0
   let isStarting = false
+  let isGathering = false
   let isClosed = false
   let finish: () => void = () => undefined
   const finished = new Promise<void>((resolve) => {
     finish = resolve
   })
 
-  const next = () => {
-    while (running < atOnce && waiting.length > 0) void run(waiting.splice(0, most))
+  const begin = () => {
+    while (running < atOnce && waiting.length > 0) {
+      const share = Math.ceil(waiting.length / (atOnce - running))
+      void run(waiting.splice(0, Math.min(most, Math.max(least, share))))
+    }
     if (isClosed && running === 0) finish()
+  }
+  const next = () => {
+    if (isClosed || waiting.length >= least) begin()
+    else if (waiting.length > 0) void start()
+  }
+  const start = async () => {
+    if (running >= atOnce || isStarting) return
+    isStarting = true
+    // What the same turn of the event loop brings is one batch.
+    await setImmediate()
+    if (waiting.length < least && !isClosed) {
+      isGathering = true
+      await setTimeout(wait)
+      isGathering = false
+    }
+    isStarting = false
+    begin()
   }
   const run = async (batch: readonly Waiting<In, Out>[]) => {
     running++
@@ -55,20 +80,14 @@ export function inBatches<In, Out>(
     running--
     next()
   }
-  const start = async () => {
-    isStarting = true
-    // What the same turn of the event loop brings is one batch.
-    await setImmediate()
-    isStarting = false
-    next()
-  }
 
   return {
     add: (item) =>
       new Promise((resolve, reject) => {
         if (isClosed) throw new Error('nothing can be added: the batches are closed')
         waiting.push({ item, resolve, reject })
-        if (running < atOnce && !isStarting) void start()
+        if (isGathering && waiting.length >= least) begin()
+        else void start()
       }),
     close: () => {
       isClosed = true

@@ -21,7 +21,7 @@ async function settled(): Promise<void> {
 describe('batches', () => {
   test('what comes in the same turn is one batch; what comes while it is under way is the next', async () => {
     const { begun, work } = heldWork()
-    const batches = inBatches(work, { most: 10, atOnce: 1 })
+    const batches = inBatches(work, { least: 1, most: 10, atOnce: 1, wait: 0 })
     const first = [1, 2].map(batches.add)
     await settled()
     const second = [3, 4, 5].map(batches.add)
@@ -40,7 +40,7 @@ describe('batches', () => {
 
   test('no batch is larger than the limit, and no more are under way at once', async () => {
     const { begun, work } = heldWork()
-    const batches = inBatches(work, { most: 2, atOnce: 2 })
+    const batches = inBatches(work, { least: 1, most: 2, atOnce: 2, wait: 0 })
     const all = [1, 2, 3, 4, 5].map(batches.add)
     await settled()
     expect(begun.map(({ items }) => items)).toEqual([
@@ -55,9 +55,45 @@ describe('batches', () => {
     expect(await Promise.all(all)).toEqual(['1', '2', '3', '4', '5'])
   })
 
+  test('what waits is shared by those that may begin, unless they would be too small', async () => {
+    const { begun, work } = heldWork()
+    const limits = { least: 3, most: 10, atOnce: 2, wait: 0 }
+    const [few, many] = [inBatches(work, limits), inBatches(work, limits)]
+    const added = [1, 2, 3, 4].map(few.add)
+    await settled()
+    const more = [1, 2, 3, 4, 5, 6, 7].map(many.add)
+    await settled()
+    expect(begun.map(({ items }) => items.length)).toEqual([3, 1, 4, 3])
+    for (const { done } of begun) done()
+    expect(await Promise.all([...added, ...more])).toHaveLength(11)
+  })
+
+  test('a few wait for others: until there are enough, or their time is over, or nothing more may come', async () => {
+    const { begun, work } = heldWork()
+    const patient = inBatches(work, { least: 3, most: 10, atOnce: 1, wait: 3_600_000 })
+    const first = [1, 2].map(patient.add)
+    await settled()
+    expect(begun).toEqual([])
+    first.push(patient.add(3))
+    expect(begun.map(({ items }) => items)).toEqual([[1, 2, 3]])
+    const last = patient.add(4)
+    begun[0]?.done()
+    await settled()
+    expect(begun).toHaveLength(1)
+    const closing = patient.close()
+    expect(begun[1]?.items).toEqual([4])
+    begun[1]?.done()
+    await closing
+    expect(await Promise.all([...first, last])).toEqual(['1', '2', '3', '4'])
+    const brief = inBatches(async (items: readonly number[]) => items.map(String), {
+      ...{ least: 3, most: 10, atOnce: 1, wait: 1 },
+    })
+    expect(await brief.add(5)).toBe('5')
+  })
+
   test('an error reaches the callers of its batch, and nobody else', async () => {
     const { begun, work } = heldWork()
-    const batches = inBatches(work, { most: 2, atOnce: 2 })
+    const batches = inBatches(work, { least: 1, most: 2, atOnce: 2, wait: 0 })
     const all = [1, 2, 3].map(batches.add)
     await settled()
     begun[0]?.fail(new Error('the disk is full'))
@@ -75,7 +111,7 @@ describe('batches', () => {
   ])(
     'an answer with %s results than items is an error for all, because nobody knows whose they are',
     async (_, work) => {
-      const batches = inBatches<number, string>(work, { most: 2, atOnce: 1 })
+      const batches = inBatches<number, string>(work, { least: 1, most: 2, atOnce: 1, wait: 0 })
       const outcomes = await Promise.allSettled([1, 2].map(batches.add))
       expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'rejected'])
       await batches.close()
@@ -84,7 +120,7 @@ describe('batches', () => {
 
   test('closing finishes what was added, and takes nothing more', async () => {
     const { begun, work } = heldWork()
-    const batches = inBatches(work, { most: 1, atOnce: 1 })
+    const batches = inBatches(work, { least: 1, most: 1, atOnce: 1, wait: 0 })
     const all = [1, 2].map(batches.add)
     let isClosed = false
     const closing = batches.close().then(() => {
@@ -101,7 +137,7 @@ describe('batches', () => {
   })
 
   test('closing without any item ends at once, also twice', async () => {
-    const batches = inBatches(async () => [], { most: 1, atOnce: 1 })
+    const batches = inBatches(async () => [], { least: 1, most: 1, atOnce: 1, wait: 0 })
     await batches.close()
     await batches.close()
   })
@@ -116,7 +152,8 @@ describe('batches', () => {
         steps,
         fc.integer({ min: 1, max: 4 }),
         fc.integer({ min: 1, max: 3 }),
-        async (plan, most, atOnce) => {
+        fc.integer({ min: 1, max: 6 }),
+        async (plan, most, atOnce, least) => {
           const failing = new Set<number>()
           const taken: number[][] = []
           let running = 0
@@ -130,7 +167,7 @@ describe('batches', () => {
               if (items.some((item) => failing.has(item))) throw new Error(`failed: ${items.join()}`)
               return items.map((item) => item * 2)
             },
-            { most, atOnce },
+            { least, most, atOnce, wait: 0 },
           )
           let next = 0
           const answers: Promise<PromiseSettledResult<number>>[] = []

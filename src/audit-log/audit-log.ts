@@ -107,7 +107,7 @@ export function openAuditLog(directory: PkiDirectory, command: string, { clock, 
     },
     logRefusal: (what, { code, message }) => append(entry({ kind: 'refused', text: `${what}: ${message} [${code}]` })),
     logEvent: (text) => append(entry({ kind: 'event', text })),
-    logRegister: ({ id, certificates }, text) => append(entry({ kind: 'event', text, register: { id, certificates } })),
+    logRegister: (register, text) => append(entry({ kind: 'event', text, register })),
     together: async (work) => {
       if (waiting !== null) return work()
       waiting = []

@@ -1,4 +1,5 @@
 import type { PkiDirectory } from '../directory/pki-directory.js'
+import { FpkiError } from '../errors.js'
 import { readLine } from './chain.js'
 import { auditLogFiles } from './files.js'
 import type { LoggedRegister } from './records.js'
@@ -20,4 +21,17 @@ export async function loggedRegister(
     if (line?.register !== undefined && (id === null || line.register.id === id)) return line.register
   }
   return null
+}
+
+/** As {@link loggedRegister}; null for a damaged audit log, too: other commands report that. */
+export async function loggedRegisterIfReadable(
+  directory: Pick<PkiDirectory, 'files' | 'path'>,
+  id: string | null = null,
+): Promise<LoggedRegister | null> {
+  try {
+    return await loggedRegister(directory, id)
+  } catch (error) {
+    if (error instanceof FpkiError && error.code === 'ERR_BAD_FILE') return null
+    throw error
+  }
 }

@@ -35,6 +35,8 @@ const registerHead = z.strictObject({
   id: z.string().check(z.regex(/^[0-9a-f]{1,64}$/)),
   /** How many were ever recorded. */
   certificates: z.int(),
+  /** Where it is, as in `--store` without a password; absent: devices.sqlite in the directory. */
+  store: z.optional(z.string()),
 })
 
 /** An entry of `.fpki/log.jsonl`, without its link in the chain. */

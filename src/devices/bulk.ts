@@ -24,8 +24,8 @@ type Parameters = readonly unknown[]
 export function bulk<Row>(build: (count: number) => Compilable<Row>): Bulk<Row> {
   const compiled = new Map<number, string>()
   const sqlFor = (count: number, width: number) => {
-    const known = compiled.get(count)
-    if (known !== undefined) return known
+    const cached = compiled.get(count)
+    if (cached !== undefined) return cached
     const { sql, parameters } = build(count).compile()
     if (parameters.length !== count * width) throw new Error(`${parameters.length} parameters: ${sql}`)
     compiled.set(count, sql)

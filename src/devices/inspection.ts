@@ -12,6 +12,8 @@ export function samples(db: Kysely<Schema>): DeviceRegister['sample'] {
       .executeTakeFirst()
     const last = newest?.id == null ? 0 : integer(newest.id, 'certificates.id')
     const ids = last <= count ? Array.from({ length: last }, (_, at) => at + 1) : randomIds(count, last, random)
+    // PostgreSQL takes no empty list.
+    if (ids.length === 0) return []
     const rows = await db
       .selectFrom('certificates')
       .innerJoin('devices', 'devices.id', 'certificates.device')

@@ -149,8 +149,8 @@ function adapted(name: string, pool: Pool, access: 'write' | 'read'): PostgresPo
     connect: () =>
       explainPostgresErrors(name, async () => {
         const client = await pool.connect()
-        const known = clients.get(client)
-        if (known !== undefined) return known
+        const cached = clients.get(client)
+        if (cached !== undefined) return cached
         await setUp(client, access).catch((error: unknown) => {
           client.release(true)
           throw error
@@ -173,8 +173,8 @@ const MOST_PREPARED = 500
 function statementNames(): (sql: string) => string | undefined {
   const names = new Map<string, string>()
   return (sql) => {
-    const known = names.get(sql)
-    if (known !== undefined || names.size >= MOST_PREPARED || sql.includes('*') || !sql.includes('$1')) return known
+    const cached = names.get(sql)
+    if (cached !== undefined || names.size >= MOST_PREPARED || sql.includes('*') || !sql.includes('$1')) return cached
     const name = `fpki${names.size}`
     names.set(sql, name)
     return name

@@ -112,16 +112,16 @@ function idsOf(db: Kysely<Schema>, transactions: Transactions): Ids {
   const [lines, cas] = [new Map<string, number>(), new Map<string, number>()]
   return {
     line: async (name) => {
-      const known = lines.get(name)
-      if (known !== undefined) return known
+      const cached = lines.get(name)
+      if (cached !== undefined) return cached
       const row = await db.selectFrom('lines').select('id').where('name', '=', name).executeTakeFirst()
       if (row === undefined) throw noSuchLine(name)
       lines.set(name, integer(row.id, 'lines.id'))
       return row.id
     },
     ca: async (fingerprint) => {
-      const known = cas.get(fingerprint)
-      if (known !== undefined) return known
+      const cached = cas.get(fingerprint)
+      if (cached !== undefined) return cached
       const row = await transactions(async (transaction) => {
         const insert = transaction.insertInto('cas').values({ fingerprint })
         await insert.onConflict((conflict) => conflict.doNothing()).execute()

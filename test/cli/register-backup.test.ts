@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { cpSync, rmSync } from 'node:fs'
+import { cpSync, existsSync, rmSync } from 'node:fs'
 import { readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -35,7 +35,13 @@ async function madeWithDevices(): Promise<Made> {
 async function recordHead(directory: string): Promise<void> {
   const machine = thisMachine()
   await withRegister(directory, (register) =>
-    recordRegisterHead(pkiDirectory(machine.files, directory), 'devices issue', machine, register, 'Issued devices.'),
+    recordRegisterHead(
+      pkiDirectory(machine.files, directory),
+      'devices issue',
+      machine,
+      { register, store: null },
+      'Issued devices.',
+    ),
   )
 }
 
@@ -289,14 +295,44 @@ test('nothing is issued with a register that lacks what the audit log mentions, 
     expect(await content()).toEqual(before)
   }
   // A register at another place may be a new one.
-  expect(await issue('--store', `sqlite:${at('elsewhere.sqlite')}`)).toMatchObject({ status: 0 })
+  const store = `sqlite:${at('elsewhere.sqlite')}`
+  expect(await issue('--store', store)).toMatchObject({ status: 0 })
   remove()
   await withRegister(directory, async () => undefined)
-  expect(await issue()).toMatchObject({ status: 6, stderr: expect.stringContaining('is another one') })
+  const used = `The device register in use is ${store}, not devices.sqlite.`
+  expect(await issue()).toMatchObject({ status: 3, stdout: '', stderr: expect.stringContaining(used) })
   remove()
   cpSync(at('new.sqlite'), join(directory, files[0]))
   expect(await issue()).toMatchObject({ status: 0 })
   expect(await codes(directory)).toEqual(['devices'])
+})
+
+test('a register at another place is no failure: verify and backup name it', async () => {
+  const { directory, at, run, codes } = await scene(copiedPki)
+  const store = `sqlite:${at('elsewhere.sqlite')}`
+  await writeFile(at('requests.pem'), deviceCsr().pem)
+  const issue = (...words: readonly string[]) =>
+    run('devices', 'issue', directory, '--from', at('requests.pem'), '--out', '-', ...words)
+  expect(await issue('--store', store)).toMatchObject({ status: 0 })
+  const verified = await run('ca', 'verify', directory, '--offline')
+  expect(verified).toMatchObject({
+    status: 0,
+    stdout: expect.stringContaining(`The device register of this directory is ${store}.`),
+  })
+  const { stdout } = await run('ca', 'status', directory, '--json')
+  expect(JSON.parse(stdout).pkis[0]).toMatchObject({ devices: null, problems: [] })
+  const left = expect.stringContaining(`The device register, which is ${store}`)
+  expect(await run('ca', 'backup', directory, '--out', at('a.backup'))).toMatchObject({ status: 0, stdout: left })
+  const { lines } = JSON.parse((await run('ca', 'log', directory, '--json')).stdout)
+  expect(lines.at(-1).register).toEqual({ id: expect.stringMatching(/^[0-9a-f]+$/), certificates: 1, store })
+  const forgotten = { status: 3, stdout: '', stderr: expect.stringContaining(`--store ${store}`) }
+  expect(await issue()).toMatchObject(forgotten)
+  expect(await run('lines', 'create', directory, 'a')).toMatchObject(forgotten)
+  expect(await run('lines', 'list', directory)).toMatchObject(forgotten)
+  expect(await run('devices', 'serve', directory, '--register', '127.0.0.1:0')).toMatchObject(forgotten)
+  expect(existsSync(join(directory, 'devices.sqlite'))).toBe(false)
+  expect(await codes(directory)).toEqual(['devices'])
+  expect(await issue('--store', store)).toMatchObject({ status: 0, stderr: expect.stringContaining('1 reused') })
 })
 
 test('certificates of no CA of the directory and a damaged file are failures', async () => {

@@ -30,6 +30,11 @@ export function contractOf(scene: () => Promise<() => Promise<DeviceRegister>>):
 
   externalContractOf(() => register)
 
+  test('one without devices has no samples', async () => {
+    expect(await register.sample(300, { bytes: (length) => randomBytes(length) })).toEqual([])
+    expect(await register.damage()).toBeNull()
+  })
+
   describe('commit and look up', () => {
     test('what was committed is found, in the order of the requests', async () => {
       const certificates = newCertificates(300)

@@ -1,12 +1,11 @@
-import { loggedRegister } from '../../audit-log/logged-register.js'
-import type { LoggedRegister } from '../../audit-log/records.js'
+import { loggedRegisterIfReadable } from '../../audit-log/logged-register.js'
 import { DAY } from '../../day.js'
 import type { RegisterPorts } from '../../devices/open.js'
 import { ALL_DEVICES, type DeviceRegister } from '../../devices/register.js'
 import { FpkiError } from '../../errors.js'
 import { rfc3339 } from '../../pki/describe.js'
 import { openRegisterToRead } from '../devices/open-register.js'
-import { OLDER_HINT, registerAgeProblem } from '../devices/register-age.js'
+import { registerAgeProblem } from '../devices/register-age.js'
 import type { DevicesStatus } from './status-report.js'
 
 /** The device register of a directory, and what is wrong with it. */
@@ -23,14 +22,15 @@ export async function statusOfRegister(
 ): Promise<RegisterStatus> {
   try {
     // First, because a batch that runs meanwhile adds to both.
-    const logged = await loggedIn(directory, ports)
+    const logged = await loggedRegisterIfReadable({ files: ports.files, path: directory })
     const register = await openRegisterToRead({ directory, store: null }, ports)
     try {
       const before = new Date(now.getTime() + warnDays * DAY)
       const devices = register === null ? null : await countsOf(register, before)
       const head = register === null ? null : await register.head()
       const problem = registerAgeProblem(head, logged)
-      return { devices, problems: problem === null ? [] : [new FpkiError('ERR_BAD_FILE', problem.message, OLDER_HINT)] }
+      const isWrong = problem !== null && problem.kind !== 'elsewhere'
+      return { devices, problems: isWrong ? [new FpkiError('ERR_BAD_FILE', problem.message, problem.hint)] : [] }
     } finally {
       await register?.close()
     }
@@ -39,14 +39,6 @@ export async function statusOfRegister(
     // It is elsewhere, and in order as far as this directory is concerned.
     return { devices: null, problems: error.code === 'ERR_STORE_MOVED' ? [] : [error] }
   }
-}
-
-/** null for an audit log that cannot be read: other commands report that. */
-function loggedIn(path: string, { files }: RegisterPorts): Promise<LoggedRegister | null> {
-  return loggedRegister({ files, path }).catch((error: unknown) => {
-    if (error instanceof FpkiError) return null
-    throw error
-  })
 }
 
 async function countsOf(register: DeviceRegister, before: Date): Promise<DevicesStatus> {

@@ -1,5 +1,5 @@
 import * as z from 'zod/mini'
-import { loggedRegister } from '../../audit-log/logged-register.js'
+import { loggedRegisterIfReadable } from '../../audit-log/logged-register.js'
 import { pkiDirectory } from '../../directory/pki-directory.js'
 import { FpkiError } from '../../errors.js'
 import { jsonDocument } from '../../json-document.js'
@@ -92,7 +92,7 @@ export async function verifyPki(options: VerifyPkiOptions, ports: VerifyPkiPorts
 function registerIn(path: string, ports: Pick<VerifyPkiPorts, 'files' | 'clock' | 'random'>): RegisterToCheck {
   return {
     open: () => openRegisterToRead({ directory: path, store: null }, ports),
-    logged: () => loggedRegister({ files: ports.files, path }),
+    logged: () => loggedRegisterIfReadable({ files: ports.files, path }),
   }
 }
 

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
+import { loggedRegisterIfReadable } from '../../audit-log/logged-register.js'
 import { copyDeviceRegister, openDeviceRegister, type RegisterPorts } from '../../devices/open.js'
 import { DEVICE_REGISTER } from '../../directory/names.js'
 import { FpkiError } from '../../errors.js'
@@ -41,13 +42,20 @@ export async function collectRegister(
   maxBytes = MAX_REGISTER_BYTES,
 ): Promise<CollectedRegister> {
   const path = join(directory, DEVICE_REGISTER)
-  if ((await ports.files.kindOf(path)) === null) return { entry: null, facts: null, notes: [] }
+  if ((await ports.files.kindOf(path)) === null)
+    return { entry: null, facts: null, notes: await elsewhere(directory, ports) }
   try {
     return await collectFrom({ directory, path, maxBytes }, isIncluded, ports)
   } catch (error) {
     if (!(error instanceof FpkiError) || error.code !== 'ERR_STORE_MOVED') throw error
     return { entry: null, facts: null, notes: [`${error.message} Back up that one, too.`] }
   }
+}
+
+/** A note when the register is not in the directory, and so not in the backup. */
+async function elsewhere(directory: string, { files }: RegisterPorts): Promise<readonly string[]> {
+  const store = (await loggedRegisterIfReadable({ files, path: directory }))?.store
+  return store === undefined ? [] : [`The device register, which is ${store}: back it up by itself.`]
 }
 
 async function collectFrom(

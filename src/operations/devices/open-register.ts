@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { loggedRegisterIfReadable } from '../../audit-log/logged-register.js'
 import { openDeviceRegister, type RegisterOptions, type RegisterPorts } from '../../devices/open.js'
 import { withoutPassword } from '../../devices/postgres-url.js'
 import type { DeviceRegister } from '../../devices/register.js'
@@ -6,6 +7,7 @@ import { DEVICE_REGISTER } from '../../directory/names.js'
 import { FpkiError } from '../../errors.js'
 import { shellWord } from '../../shell-word.js'
 import { checkAbsolute } from '../../storage/absolute-path.js'
+import { registerAgeProblem } from './register-age.js'
 
 /** Which device register an operation uses. */
 export interface RegisterChoice {
@@ -40,16 +42,23 @@ export function storeName(place: RegisterPlace): string {
   return 'path' in place ? `sqlite:${place.path}` : withoutPassword(place.url)
 }
 
+/** For commands in hints: the directory, and `--store` without a password when the register is not in it. */
+export function directoryWords(choice: RegisterChoice): string {
+  const word = shellWord(choice.directory)
+  return choice.store === null ? word : `${word} --store ${shellWord(storeName(registerPlace(choice)))}`
+}
+
 /** The options that open the register at a place for writing, and make its file when it is missing. */
 export function openToWrite(place: RegisterPlace): RegisterOptions {
   return 'path' in place ? { ...place, create: true } : { ...place, write: true }
 }
 
 /**
- * Opens the register of a PKI directory or kit for writing, and makes its file when it is missing. Throws as
- * openDeviceRegister.
+ * Opens the register of a PKI directory or kit for writing, and makes its file when it is missing. Throws
+ * ERR_STORE_MOVED when the one in use is elsewhere; as openDeviceRegister.
  */
-export function openRegister(choice: RegisterChoice, ports: RegisterPorts): Promise<DeviceRegister> {
+export async function openRegister(choice: RegisterChoice, ports: RegisterPorts): Promise<DeviceRegister> {
+  if (!(await exists(registerPlace(choice), ports))) await requireNotElsewhere(choice, ports)
   return openDeviceRegister(openToWrite(registerPlace(choice)), ports)
 }
 
@@ -62,7 +71,7 @@ export async function openRegisterToRead(choice: RegisterChoice, ports: Register
 
 /** As {@link openRegisterToRead}. Throws ERR_NOT_INITIALIZED when it does not exist. */
 export async function requireRegister(choice: RegisterChoice, ports: RegisterPorts): Promise<DeviceRegister> {
-  return (await openRegisterToRead(choice, ports)) ?? noRegister(choice)
+  return (await openRegisterToRead(choice, ports)) ?? (await noRegister(choice, ports))
 }
 
 /** Opens the register for writing; null when its file does not exist. Throws as openDeviceRegister. */
@@ -78,12 +87,21 @@ async function exists(place: RegisterPlace, { files }: RegisterPorts): Promise<b
   return 'url' in place || (await files.kindOf(place.path)) !== null
 }
 
-/** Throws ERR_NOT_INITIALIZED: there is no register. */
-export function noRegister(choice: RegisterChoice): never {
+/** Throws ERR_STORE_MOVED when no store was chosen, and the audit log names the one in use. */
+async function requireNotElsewhere({ directory, store }: RegisterChoice, { files }: RegisterPorts): Promise<void> {
+  if (store !== null) return
+  const problem = registerAgeProblem(null, await loggedRegisterIfReadable({ files, path: directory }))
+  if (problem?.kind === 'elsewhere') throw new FpkiError('ERR_STORE_MOVED', problem.message, problem.hint)
+}
+
+/** Throws ERR_STORE_MOVED when the register in use is elsewhere, otherwise ERR_NOT_INITIALIZED: there is none. */
+export async function noRegister(choice: RegisterChoice, ports: RegisterPorts): Promise<never> {
+  await requireNotElsewhere(choice, ports)
   const place = registerPlace(choice)
+  const word = directoryWords(choice)
   throw new FpkiError(
     'ERR_NOT_INITIALIZED',
     `There is no device register at ${'path' in place ? place.path : 'the URL'}.`,
-    `It is created with the first devices: \`fpki devices issue ${shellWord(choice.directory)} --from csrs/ --out devices/\`.`,
+    `It is created with its first line: \`fpki lines create ${word} line-1\`, or its first devices: \`fpki devices issue ${word} --from csrs/ --out devices/\`.`,
   )
 }

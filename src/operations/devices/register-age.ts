@@ -1,11 +1,17 @@
 import type { LoggedRegister } from '../../audit-log/records.js'
 import type { RegisterHead } from '../../devices/register.js'
+import { shellWord } from '../../shell-word.js'
 
-/** What is wrong with a device register, compared with the audit log: it is `missing`, `other`, or `older`. */
+/** How a device register differs from what the audit log says. */
 export interface RegisterAgeProblem {
-  readonly kind: 'missing' | 'other' | 'older'
+  /** `elsewhere`: there is none in the directory, and the one in use is at another place. */
+  readonly kind: 'missing' | 'elsewhere' | 'other' | 'older'
   /** A sentence. */
   readonly message: string
+  /** What to do. */
+  readonly hint: string
+  /** Where the register in use is, when that is not the directory. */
+  readonly store: string | null
 }
 
 /** Why devices must not be issued with an older register. */
@@ -23,12 +29,30 @@ export function registerAgeProblem(
   logged: LoggedRegister | null,
 ): RegisterAgeProblem | null {
   if (logged === null) return null
+  if (head?.id !== logged.id && logged.store !== undefined) return elsewhere(head, logged.store)
   const had = `with ${logged.certificates} certificates`
-  if (head === null)
-    return { kind: 'missing', message: `The device register is missing; the audit log mentions one ${had}.` }
+  if (head === null) return problem('missing', `The device register is missing; the audit log mentions one ${had}.`)
   if (head.id !== logged.id)
-    return { kind: 'other', message: `The device register is another one than the audit log mentions (${had}).` }
+    return problem('other', `The device register is another one than the audit log mentions (${had}).`)
   if (head.certificates >= logged.certificates) return null
-  const message = `The device register is older than the audit log: it has ${head.certificates} certificates, and had ${logged.certificates}.`
-  return { kind: 'older', message }
+  return problem(
+    'older',
+    `The device register is older than the audit log: it has ${head.certificates} certificates, and had ${logged.certificates}.`,
+  )
+}
+
+function problem(kind: RegisterAgeProblem['kind'], message: string): RegisterAgeProblem {
+  return { kind, message, hint: OLDER_HINT, store: null }
+}
+
+function elsewhere(head: RegisterHead | null, store: string): RegisterAgeProblem {
+  const use = `Add this to the command, or set the variable FPKI_STORE: --store ${shellWord(store)}`
+  return head === null
+    ? { kind: 'elsewhere', message: `The device register of this directory is ${store}.`, hint: use, store }
+    : {
+        kind: 'other',
+        message: `The device register in use is ${store}, not devices.sqlite.`,
+        hint: `If devices.sqlite was created by mistake, and has no devices, remove it. ${use}`,
+        store,
+      }
 }

@@ -1,9 +1,8 @@
-import type { DeviceRegister } from '../../devices/register.js'
 import { FpkiError } from '../../errors.js'
 import { type Closers, closeAll } from '../closers.js'
 import { requireCurrentRegister } from '../devices/issue/require-current.js'
 import { openExistingRegister } from '../devices/open-register.js'
-import { recordRegisterHead } from '../devices/record-head.js'
+import { recordRegisterHead, type UsedRegister } from '../devices/record-head.js'
 import { type OpenPki, openPki } from '../open-pki.js'
 import { availability } from './availability.js'
 import { credentialsIn } from './credentials.js'
@@ -58,7 +57,7 @@ async function openAll(
   closers.push(issuers.close)
   const cloud = options.cloud === 'off' ? null : (openCloud?.(register.outbox) ?? null)
   closers.push(async () => cloud?.stop())
-  const head = headRecorder(pki, register, ports)
+  const head = headRecorder(pki, { register, store: options.store }, ports)
   await head('the registration service starts')
   return registrationService(
     { ...options, factory: pki.factory, servers },
@@ -78,10 +77,10 @@ async function openAll(
 }
 
 /** Records in the audit log how many certificates the register has. A failure is a warning: what was issued is recorded. */
-function headRecorder({ directory }: OpenPki, register: DeviceRegister, { clock, who, progress }: RegistrationPorts) {
+function headRecorder({ directory }: OpenPki, used: UsedRegister, { clock, who, progress }: RegistrationPorts) {
   return async (text: string) => {
     try {
-      await recordRegisterHead(directory, 'devices serve', { clock, who }, register, text)
+      await recordRegisterHead(directory, 'devices serve', { clock, who }, used, text)
     } catch (error) {
       if (!(error instanceof FpkiError)) throw error
       progress.warn(`The device register is not in the audit log: ${error.message}`)

@@ -64,7 +64,7 @@ export async function publishOutbox(
 ): Promise<PublishOutboxResult> {
   const { api } = ports
   if (api === null) throw nothingToPublish()
-  const register = (await openExistingRegister(choice, ports)) ?? noRegister(choice)
+  const register = (await openExistingRegister(choice, ports)) ?? (await noRegister(choice, ports))
   try {
     const { outbox } = register
     const { reason, ...published } = await publishAll({ outbox, api }, ports)

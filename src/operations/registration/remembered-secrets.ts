@@ -23,8 +23,8 @@ function once(
   question: string,
   ask: (question: string) => Promise<string>,
 ): Promise<string> {
-  const known = answers.get(question)
-  if (known !== undefined) return known
+  const cached = answers.get(question)
+  if (cached !== undefined) return cached
   const answer = ask(question)
   answers.set(question, answer)
   answer.catch(() => answers.delete(question))

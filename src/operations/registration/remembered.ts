@@ -15,9 +15,9 @@ export function remembered<T>(
   const answers = new Map<string, { readonly answer: Promise<T>; readonly at: number }>()
   return (key) => {
     const now = clock().getTime()
-    const known = answers.get(key)
+    const cached = answers.get(key)
     // The clock may have been set back.
-    if (known !== undefined && now >= known.at && now - known.at < limits.for) return known.answer
+    if (cached !== undefined && now >= cached.at && now - cached.at < limits.for) return cached.answer
     answers.delete(key)
     const [oldest] = answers.keys()
     if (answers.size >= limits.most && oldest !== undefined) answers.delete(oldest)

@@ -47,7 +47,7 @@ const overrides = z.pipe(
 const members = z.object(
   {
     csr: z
-      .string('it must be a PEM text')
+      .string('it must be PEM text')
       .check(
         z.maxLength(MAX_CSR_BYTES, `it is longer than ${MAX_CSR_BYTES} characters`),
         z.minLength(1, 'it is empty'),

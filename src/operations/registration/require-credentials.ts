@@ -1,6 +1,6 @@
 import { DEFAULT_LINE, type DeviceRegister, type Line } from '../../devices/register.js'
 import { FpkiError } from '../../errors.js'
-import { shellWord } from '../../shell-word.js'
+import { directoryWords } from '../devices/open-register.js'
 import { isServed } from './availability.js'
 import { isValidStation, isValidToken } from './credentials.js'
 import type { RegistrationOptions } from './options.js'
@@ -13,10 +13,11 @@ import type { RegistrationOptions } from './options.js'
  */
 export async function linesWithCredentials(
   register: Pick<DeviceRegister, 'lines' | 'credentials'> | null,
-  { directory, line: only }: Pick<RegistrationOptions, 'directory' | 'line'>,
+  options: Pick<RegistrationOptions, 'directory' | 'line' | 'store'>,
   now: Date,
 ): Promise<readonly Line[]> {
-  if (only === DEFAULT_LINE) throw defaultLine(directory)
+  const { line: only } = options
+  if (only === DEFAULT_LINE) throw defaultLine(options)
   const lines = (await register?.lines.list()) ?? []
   const tokens = (await register?.credentials.tokens(only)) ?? []
   const stations = (await register?.credentials.stations(only)) ?? []
@@ -26,15 +27,16 @@ export async function linesWithCredentials(
   ])
   const served = lines.filter((line) => isServed(line, only))
   const found = served.filter(({ name }) => names.has(name))
-  if (found.length === 0) throw nobody(directory, only, served)
+  if (found.length === 0) throw nobody(options, served)
   return found
 }
 
-function nobody(directory: string, only: string | null, [first]: readonly Line[]): FpkiError {
-  const word = shellWord(directory)
-  const name = only ?? first?.name ?? null
-  const create = `fpki lines create ${word} ${name ?? 'line-1'}`
-  const token = `fpki lines token ${word} ${name ?? 'line-1'}`
+function nobody(options: Parameters<typeof linesWithCredentials>[1], [first]: readonly Line[]): FpkiError {
+  const { line: only } = options
+  const words = directoryWords(options)
+  const name = only ?? first?.name ?? 'line-1'
+  const create = `fpki lines create ${words} ${name}`
+  const token = `fpki lines token ${words} ${name}`
   return new FpkiError(
     'ERR_LINE',
     only === null
@@ -43,15 +45,15 @@ function nobody(directory: string, only: string | null, [first]: readonly Line[]
     first === undefined
       ? `Create a line and a token for it: \`${create}\`, then \`${token}\`.`
       : `Create a token: \`${token}\`.`,
-    { option: 'line' },
+    only === null ? {} : { option: 'line' },
   )
 }
 
-function defaultLine(directory: string): FpkiError {
+function defaultLine(options: Pick<RegistrationOptions, 'directory' | 'store'>): FpkiError {
   return new FpkiError(
     'ERR_LINE',
     `Devices cannot register themselves with the line ${DEFAULT_LINE}, which only issues offline.`,
-    `Create another line: \`fpki lines create ${shellWord(directory)} line-1\`.`,
+    `Create another line: \`fpki lines create ${directoryWords(options)} line-1\`.`,
     { option: 'line' },
   )
 }

@@ -48,8 +48,8 @@ export function registrationService(options: ServiceOptions, ports: ServicePorts
   let closing: Promise<void> | null = null
 
   const batchesOf = (line: string) => {
-    const known = lines.get(line)
-    if (known !== undefined) return known
+    const cached = lines.get(line)
+    if (cached !== undefined) return cached
     const terms = { ...options, announce: options.cloud !== 'off' }
     const together = (orders: readonly RegistrationOrder[]) => registerDevices(line, orders, terms, ports)
     const batches = inBatches(

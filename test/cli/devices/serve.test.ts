@@ -246,15 +246,19 @@ describe('is refused', () => {
     expectWords(await refused(address), refusal)
   })
 
-  test('and starts after the commands of that hint', async () => {
-    const made = await copiedPki()
-    const words = ['devices', 'serve', made.directory, '--register', '127.0.0.1:0', '--no-tls', ...SERVERS]
-    const { stderr } = await made.home.fpki(words)
-    const commands = [...stderr.replace(/\s+/g, ' ').matchAll(/`fpki (.*?)`/g)].map(([, command = '']) => command)
-    expect(commands.length).toBe(2)
-    for (const command of commands) expect((await made.home.fpki(command.split(' '))).status).toBe(0)
-    expect((await serve(made, ['--no-tls'])).url).toMatch(/^http:/)
-  })
+  test.each(['in the directory', 'elsewhere'])(
+    'and starts after the commands of that hint, with a register %s',
+    async (place) => {
+      const made = await copiedPki()
+      const store = place === 'elsewhere' ? ['--store', `sqlite:${join(made.home.path, 'moved.sqlite')}`] : []
+      const words = ['devices', 'serve', made.directory, '--register', '127.0.0.1:0', '--no-tls', ...store, ...SERVERS]
+      const { stderr } = await made.home.fpki(words)
+      const commands = [...stderr.replace(/\s+/g, ' ').matchAll(/`fpki (.*?)`/g)].map(([, command = '']) => command)
+      expect(commands.length).toBe(2)
+      for (const command of commands) expect((await made.home.fpki(command.split(' '))).status).toBe(0)
+      expect((await serve(made, ['--no-tls', ...store])).url).toMatch(/^http:/)
+    },
+  )
 
   test('for a directory that is none, and nothing is made there', async () => {
     const folder = join(await temporaryDirectory(), 'none')

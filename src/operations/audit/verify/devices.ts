@@ -17,7 +17,7 @@ const SAMPLE = 300
 export async function checkDevices(context: AuditContext, ports: CheckPorts): Promise<readonly Finding[]> {
   if (ports.register === null) return []
   try {
-    const logged = await ports.register.logged().catch(nullIfDamaged)
+    const logged = await ports.register.logged()
     const register = await ports.register.open()
     if (register === null) return ageFindings(registerAgeProblem(null, logged))
     try {
@@ -52,7 +52,10 @@ async function checkRegister(
 }
 
 function ageFindings(problem: ReturnType<typeof registerAgeProblem>): readonly Finding[] {
-  return problem === null ? [] : [failed(`devices.${problem.kind}`, DEVICE_REGISTER, problem.message)]
+  if (problem === null) return []
+  const { kind, message, hint } = problem
+  if (kind === 'elsewhere') return [passed('devices', `${message} It is not checked here.`)]
+  return [failed(`devices.${kind}`, DEVICE_REGISTER, message, hint)]
 }
 
 async function sampleFindings(
@@ -96,10 +99,4 @@ async function expiryFindings(register: DeviceRegister, { now, warnDays }: Audit
   if (devices === 0) return []
   const message = `The certificates of ${devices} devices expire before ${rfc3339(new Date(before))}.`
   return [failed('devices.expiring', DEVICE_REGISTER, message)]
-}
-
-/** The audit log has a command of its own that checks it. */
-function nullIfDamaged(error: unknown): null {
-  if (error instanceof FpkiError && error.code === 'ERR_BAD_FILE') return null
-  throw error
 }

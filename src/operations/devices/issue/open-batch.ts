@@ -13,7 +13,7 @@ import { type DeviceIssuer, findDeviceIssuer } from '../open-issuer.js'
 import { openRegister, openRegisterToRead } from '../open-register.js'
 import { openPkiOutput } from '../output/open-pki-output.js'
 import { openRefusedFile, type RefusedFile } from '../output/refused-file.js'
-import { recordRegisterHead } from '../record-head.js'
+import { recordRegisterHead, type UsedRegister } from '../record-head.js'
 import { checkFree, checkInputFits, checkOutput } from './check-options.js'
 import { requireOpen } from './issue-batch.js'
 import type { IssueCounts, IssueDevicesOptions, IssueDevicesPorts } from './options.js'
@@ -99,7 +99,12 @@ async function openAll(
     },
     recordHead: async ({ issued }) => {
       if (options.dryRun || issued === 0) return
-      await recordHead(pki.directory, register, `${issued} devices issued by the line ${line.name}`, ports)
+      await recordHead(
+        pki.directory,
+        { register, store: options.store },
+        `${issued} devices issued by the line ${line.name}`,
+        ports,
+      )
     },
   }
 }
@@ -120,12 +125,12 @@ function abandonedCount({ output, dryRun }: IssueDevicesOptions, progress: Issue
 
 async function recordHead(
   directory: PkiDirectory,
-  register: BatchRegister,
+  used: UsedRegister,
   text: string,
   { clock, who, progress }: IssueDevicesPorts,
 ): Promise<void> {
   try {
-    await recordRegisterHead(directory, 'devices issue', { clock, who }, register, text)
+    await recordRegisterHead(directory, 'devices issue', { clock, who }, used, text)
   } catch (error) {
     if (!(error instanceof FpkiError)) throw error
     progress.warn(`The devices are not in the audit log: ${error.message}`)

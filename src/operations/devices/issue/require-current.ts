@@ -1,5 +1,4 @@
-import { loggedRegister } from '../../../audit-log/logged-register.js'
-import type { LoggedRegister } from '../../../audit-log/records.js'
+import { loggedRegisterIfReadable } from '../../../audit-log/logged-register.js'
 import type { DeviceRegister } from '../../../devices/register.js'
 import type { PkiDirectory } from '../../../directory/pki-directory.js'
 import { FpkiError } from '../../../errors.js'
@@ -20,6 +19,7 @@ export async function requireCurrentRegister(
 ): Promise<void> {
   const problem = registerAgeProblem(...(await headAndLogged(directory, register)))
   if (problem === null || (choice.store !== null && problem.kind !== 'older')) return
+  if (problem.store !== null) throw new FpkiError('ERR_STORE_MOVED', problem.message, problem.hint)
   const word = shellWord(choice.directory)
   throw new FpkiError(
     'ERR_BAD_FILE',
@@ -30,18 +30,11 @@ export async function requireCurrentRegister(
 
 /** The register is counted after the log was read, because other processes may be adding to both. */
 async function headAndLogged(directory: PkiDirectory, register: DeviceRegister | null) {
-  const newest = await logged(directory, null)
+  const newest = await loggedRegisterIfReadable(directory, null)
   const head = (await register?.head()) ?? null
-  const own = head === null || newest === null || head.id === newest.id ? null : await logged(directory, head.id)
+  const own =
+    head === null || newest === null || head.id === newest.id
+      ? null
+      : await loggedRegisterIfReadable(directory, head.id)
   return [own === null ? head : ((await register?.head()) ?? null), own ?? newest] as const
-}
-
-/** null for an audit log that cannot be read, which other commands report. */
-async function logged(directory: PkiDirectory, id: string | null): Promise<LoggedRegister | null> {
-  try {
-    return await loggedRegister(directory, id)
-  } catch (error) {
-    if (error instanceof FpkiError && error.code === 'ERR_BAD_FILE') return null
-    throw error
-  }
 }

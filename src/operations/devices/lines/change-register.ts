@@ -41,5 +41,5 @@ export function changeRegister<T>(
 
 /** Opens the register for writing. Throws ERR_NOT_INITIALIZED when it does not exist, and as openDeviceRegister. */
 export async function requireToWrite(choice: RegisterChoice, ports: RegisterPorts): Promise<DeviceRegister> {
-  return (await openExistingRegister(choice, ports)) ?? noRegister(choice)
+  return (await openExistingRegister(choice, ports)) ?? (await noRegister(choice, ports))
 }

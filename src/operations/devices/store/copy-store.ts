@@ -52,7 +52,8 @@ export async function copyStore(
   const pki = await openPki(ports.files, directory, factory)
   const [from, to] = [registerPlace({ directory, store: stores.from }), registerPlace({ directory, store: stores.to })]
   if (storeName(from) === storeName(to)) throw samePlace()
-  if ('path' in from && (await ports.files.kindOf(from.path)) === null) noRegister({ directory, store: stores.from })
+  if ('path' in from && (await ports.files.kindOf(from.path)) === null)
+    await noRegister({ directory, store: stores.from }, ports)
   const source = await tablesAt(from, false, ports)
   try {
     const keptAs = 'path' in to ? await keepRetired(to.path, ports) : null
@@ -77,7 +78,7 @@ async function recordMove(
   const register = await openDeviceRegister(openToWrite(to), ports)
   try {
     const text = `the device register was moved to ${storeName(to)}`
-    await recordRegisterHead(directory, 'devices store copy', ports, register, text)
+    await recordRegisterHead(directory, 'devices store copy', ports, { register, store: storeName(to) }, text)
   } finally {
     await register.close()
   }

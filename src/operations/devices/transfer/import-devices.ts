@@ -16,6 +16,7 @@ import { readError } from '../input/octets.js'
 import { unreadable } from '../input/row.js'
 import { NEW_LINE } from '../lines/line-settings.js'
 import { openRegister } from '../open-register.js'
+import { loggedHead } from '../record-head.js'
 import { type CheckedRow, checkRow, type RefusedRow, type RowChecks } from './check-row.js'
 import { checkWhole, type TransferSummary, transferLines } from './read-transfer.js'
 
@@ -111,7 +112,7 @@ interface Import {
 }
 
 async function importAll(
-  { file }: ImportDevicesOptions,
+  { file, store }: ImportDevicesOptions,
   { pki, register, summary, auditLog }: Import,
   ports: ImportDevicesPorts,
 ): Promise<ImportDevicesResult> {
@@ -132,7 +133,7 @@ async function importAll(
     )
   }
   const text = `Imported ${state.counts.imported} device certificates from ${file}; ${state.counts.existing} existed, ${state.counts.refused} were refused.`
-  await auditLog.logRegister(await register.head(), text)
+  await auditLog.logRegister(await loggedHead({ register, store }, pki.directory.path), text)
   const overQuota = await linesOverQuota(register, state.lines)
   const { factory, directory } = pki
   // In the order of the file.

@@ -16,6 +16,7 @@ import { shown, unreadable } from '../input/row.js'
 import { requireLine } from '../lines/require-line.js'
 import { findDeviceIssuer } from '../open-issuer.js'
 import { openRegister } from '../open-register.js'
+import { loggedHead } from '../record-head.js'
 import type { ImportDevicesPorts, ImportDevicesResult } from './import-devices.js'
 
 /** Options of `devices import --registration-ref`. */
@@ -66,7 +67,7 @@ export async function importRegistrationRef(
       const counted = await importAll(names, await termsOf(pki, line, ports), { ...options, register }, ports)
       const { imported, existing, refused } = counted
       const text = `Imported the keys of ${imported} devices from ${folder} to the line ${line.name}; ${existing} existed, ${refused} were refused.`
-      await auditLog.logRegister(await register.head(), text)
+      await auditLog.logRegister(await loggedHead({ register, store: options.store }, pki.directory.path), text)
       const { directory, factory } = pki
       return { file: folder, directory: directory.path, factory, ...counted, overQuota: [], newLines: [] }
     } finally {

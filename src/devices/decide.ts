@@ -83,7 +83,8 @@ export function keyConflict({ device, keyOwner }: LookUp, terms: KeyTerms): Refu
   // It exists, whatever the windows of lines are elsewhere: two certificates of a device are better known than not.
   if (refusal !== null || by === 'kit' || device.state === 'abandoned') return refusal
   if (device.state === 'external') return keyOwner === null ? otherKey(uuid) : null
-  if (Math.abs(issuedAt - device.issuedAt) >= reissueWindow) return otherKey(uuid)
+  // From its first certificate: otherwise whoever has a token of one use could have key after key for ever.
+  if (Math.abs(issuedAt - device.createdAt) >= reissueWindow) return otherKey(uuid)
   if (device.credential === credential) return null
   return { code: 'uuid-taken', reason: `the device ${uuid} was registered with another key and another credential` }
 }

@@ -89,7 +89,11 @@ const PACKAGES = [
     ['child_process', 'cluster'],
     'fpki starts flock, itself, and systemd-notify.',
   ),
-  only(['issuance/device-batch/'], ['worker_threads'], 'Only batches of device certificates need more than one core.'),
+  only(
+    ['issuance/device-batch/', 'devices/register-thread/'],
+    ['worker_threads'],
+    'Only batches of device certificates, and the register of a service, need more than one core.',
+  ),
   {
     name: 'cli-without-x509',
     severity: 'error',

@@ -44,5 +44,10 @@ await build({
   entryPoints: { 'device-batch-thread': 'src/issuance/device-batch/thread.ts' },
   outdir: 'dist/cli/device-batch',
 })
+await build({
+  ...whole,
+  entryPoints: { 'register-thread': 'src/devices/register-thread/thread.ts' },
+  outdir: 'dist/cli/device-register',
+})
 await writeNotices(Object.keys(metafile.inputs), 'dist/THIRD-PARTY-NOTICES.txt')
 await writeSbom('dist/sbom.cdx.json')

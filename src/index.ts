@@ -24,6 +24,7 @@ export {
 export * from './devices/outbox.js'
 export * from './devices/refusal.js'
 export * from './devices/register.js'
+export type { ServiceRegister } from './devices/register-thread/calls.js'
 export { FILE_MEANINGS, PKI_FILES, type PkiFile } from './directory/names.js'
 export type { KeyRef } from './directory/records.js'
 export { type FpkiCode, FpkiError, type FpkiOption } from './errors.js'
@@ -31,11 +32,13 @@ export * from './factory/api.js'
 export type { DeviceApi, PublishedDevice, PutOptions, PutOutcome } from './factory/device-api.js'
 export { nothingToResume, type OpenWork, openWork } from './journal/unfinished.js'
 export type { KeyAccess, RootKeyPlace } from './keystore/root-key.js'
-export { deviceThreadProgram } from './machine/device-thread.js'
+export { deviceThreadProgram, registerThreadProgram } from './machine/device-thread.js'
 export {
   type DeviceMachine,
   type DeviceThreads,
   deviceMachine,
+  type ServiceMachine,
+  type ServiceThreads,
   serviceMachine,
   streamSink,
 } from './machine/devices.js'

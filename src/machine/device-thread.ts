@@ -4,3 +4,8 @@ import { fileURLToPath } from 'node:url'
 export const deviceThreadProgram: string = fileURLToPath(
   new URL('cli/device-batch/device-batch-thread.js', import.meta.url),
 )
+
+/** The same for a register: {@link ServiceThreads.registerProgram}. */
+export const registerThreadProgram: string = fileURLToPath(
+  new URL('cli/device-register/register-thread.js', import.meta.url),
+)

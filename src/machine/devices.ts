@@ -1,4 +1,7 @@
 import { availableParallelism } from 'node:os'
+import type { SqliteOptions } from '../devices/open.js'
+import type { ServiceRegister } from '../devices/register-thread/calls.js'
+import { registerInThread } from '../devices/register-thread/in-thread.js'
 import { batchesInThisThread } from '../issuance/device-batch/in-this-thread.js'
 import { batchesInThreads } from '../issuance/device-batch/in-threads.js'
 import type { BatchIssuer, DeviceBatches } from '../issuance/device-batch/model.js'
@@ -28,6 +31,18 @@ export interface DeviceThreads {
   readonly from?: number
 }
 
+/** How the worker threads of a service are started. */
+export interface ServiceThreads extends DeviceThreads {
+  /** The bundle of devices/register-thread/thread.ts; by default the register has no thread. */
+  readonly registerProgram?: string
+}
+
+/** The ports of this machine for a service. */
+export interface ServiceMachine extends DeviceMachine {
+  /** Only where there is more than one core. */
+  openRegister?(options: SqliteOptions): Promise<ServiceRegister>
+}
+
 /** Fewer devices are done before a thread has started. */
 const WORTH_THREADS = 64
 
@@ -41,11 +56,14 @@ export function deviceMachine({ random }: Pick<Machine, 'random'>, threads: Devi
 
 /**
  * The same for a service, which has many small batches: where there is more than one core, all of them are made in worker
- * threads, while this thread answers clients and commits.
+ * threads, and a SQLite register has a thread of its own, while this thread answers clients.
  */
-export function serviceMachine(machine: Pick<Machine, 'random'>, threads: DeviceThreads): DeviceMachine {
-  const cores = threads.threads ?? availableParallelism()
-  return deviceMachine(machine, { ...threads, from: cores > 1 ? 0 : Number.POSITIVE_INFINITY })
+export function serviceMachine(machine: Pick<Machine, 'random'>, threads: ServiceThreads): ServiceMachine {
+  const { registerProgram, threads: cores = availableParallelism() } = threads
+  if (cores === 1) return deviceMachine(machine, { ...threads, from: Number.POSITIVE_INFINITY })
+  const devices = deviceMachine(machine, { ...threads, from: 0 })
+  if (registerProgram === undefined) return devices
+  return { ...devices, openRegister: (options) => registerInThread(options, registerProgram) }
 }
 
 /** The files of this machine for many devices. */

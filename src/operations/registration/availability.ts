@@ -1,5 +1,6 @@
 import { quotaLeft, whyClosed } from '../../devices/line-limits.js'
-import { DEFAULT_LINE, type DeviceRegister, type Line } from '../../devices/register.js'
+import { DEFAULT_LINE, type Line } from '../../devices/register.js'
+import type { ServiceRegister } from '../../devices/register-thread/calls.js'
 import { FpkiError } from '../../errors.js'
 import type { Clock, Progress } from '../../ports.js'
 import type { Issuers } from './issuers.js'
@@ -29,7 +30,7 @@ const REGISTER_AWAY = 'the device register is not available'
 
 /** What the answer depends on. */
 export interface AvailabilityPorts {
-  readonly register: Pick<DeviceRegister, 'lines'>
+  readonly register: Pick<ServiceRegister, 'lines'>
   readonly issuers: Pick<Issuers, 'find'>
   readonly clock: Clock
   readonly progress: Progress
@@ -79,7 +80,7 @@ async function whyNoIssuer(lines: readonly Line[], issuers: Pick<Issuers, 'find'
 }
 
 /** null: the register cannot be read. */
-async function linesOf({ lines }: Pick<DeviceRegister, 'lines'>): Promise<readonly Line[] | null> {
+async function linesOf({ lines }: Pick<ServiceRegister, 'lines'>): Promise<readonly Line[] | null> {
   try {
     return await lines.list()
   } catch (error) {

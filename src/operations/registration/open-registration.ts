@@ -1,7 +1,8 @@
+import type { ServiceRegister } from '../../devices/register-thread/calls.js'
 import { FpkiError } from '../../errors.js'
 import { type Closers, closeAll } from '../closers.js'
 import { requireCurrentRegister } from '../devices/issue/require-current.js'
-import { openExistingRegister } from '../devices/open-register.js'
+import { openExistingRegister, registerPlace } from '../devices/open-register.js'
 import { recordRegisterHead, type UsedRegister } from '../devices/record-head.js'
 import { type OpenPki, openPki } from '../open-pki.js'
 import { availability } from './availability.js'
@@ -47,7 +48,7 @@ async function openAll(
   if (options.cloud !== 'off' && openCloud === undefined) throw noApi()
   const pki = await openPki(ports.files, options.directory, options.factory)
   const servers = await serversOf(pki, options)
-  const register = await openExistingRegister(options, ports)
+  const register = await openRegister(options, ports)
   closers.push(async () => register?.close())
   await requireCurrentRegister(pki.directory, register, options)
   const lines = await linesWithCredentials(register, options, clock())
@@ -74,6 +75,14 @@ async function openAll(
       },
     },
   )
+}
+
+/** null when its file does not exist. A database server is waited for without a thread. */
+async function openRegister(options: RegistrationOptions, ports: RegistrationPorts): Promise<ServiceRegister | null> {
+  const place = registerPlace(options)
+  if ('url' in place || ports.openRegister === undefined) return openExistingRegister(options, ports)
+  if ((await ports.files.kindOf(place.path)) === null) return null
+  return ports.openRegister({ ...place, create: true })
 }
 
 /** Records in the audit log how many certificates the register has. A failure is a warning: what was issued is recorded. */

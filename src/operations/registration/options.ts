@@ -1,4 +1,6 @@
+import type { SqliteOptions } from '../../devices/open.js'
 import type { Outbox } from '../../devices/outbox.js'
+import type { ServiceRegister } from '../../devices/register-thread/calls.js'
 import type { BatchIssuer, DeviceBatches } from '../../issuance/device-batch/model.js'
 import type { KeyAccess } from '../../keystore/root-key.js'
 import type { Clock, DurableFiles, Progress, Random, Who } from '../../ports.js'
@@ -33,6 +35,8 @@ export interface RegistrationPorts {
   readonly progress: Progress
   readonly access?: KeyAccess
   newBatches(issuer: BatchIssuer): DeviceBatches
+  /** Opens a register in a SQLite database; by default in this thread. Throws as openDeviceRegister. */
+  readonly openRegister?: (options: SqliteOptions) => Promise<ServiceRegister>
   /** Opens what informs the Factory API of the devices in the outbox; needed unless the cloud mode is `off`. */
   readonly openCloud?: (outbox: Outbox) => RegistrationCloud
 }

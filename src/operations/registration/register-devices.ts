@@ -1,6 +1,7 @@
 import type { Credential, ListedDevice, StoredToken } from '../../devices/credential-store.js'
 import { NOT_LISTED, tokenRefusal, usesRefusal } from '../../devices/proof-checks.js'
-import type { DeviceRegister, Line } from '../../devices/register.js'
+import type { Line } from '../../devices/register.js'
+import type { ServiceRegister } from '../../devices/register-thread/calls.js'
 import type { Clock } from '../../ports.js'
 import { issueChunk, type PreparedChunk, prepareChunk } from '../devices/issue/issue-chunk.js'
 import { at as elementAt } from '../devices/issue/results.js'
@@ -33,7 +34,7 @@ export interface RegistrationTerms {
 
 /** Ports of {@link registerDevices}. */
 export interface RegisterPorts {
-  readonly register: DeviceRegister
+  readonly register: ServiceRegister
   readonly credentials: Pick<Credentials, 'token'>
   readonly issuers: Pick<Issuers, 'of'>
   readonly clock: Clock
@@ -68,7 +69,7 @@ const SERVICE = {
   ...{ maxRefused: null, interruptedSince: null },
 } as const
 
-async function lineNamed({ lines }: Pick<DeviceRegister, 'lines'>, name: string): Promise<Line> {
+async function lineNamed({ lines }: Pick<ServiceRegister, 'lines'>, name: string): Promise<Line> {
   const line = await lines.get(name)
   if (line === null) throw new Error(`the line ${name} has disappeared from the register`)
   return line
@@ -114,7 +115,7 @@ async function withProof(
 async function listedAs(
   { uuid, facts, order }: WantedDevice,
   token: StoredToken,
-  { credentials }: Pick<DeviceRegister, 'credentials'>,
+  { credentials }: Pick<ServiceRegister, 'credentials'>,
 ): Promise<{ readonly listed: number | null; readonly serialNumber: string | null }> {
   if (token.listed === null) return { listed: null, serialNumber: null }
   const device: ListedDevice = { uuid, serialNumber: facts.name, keyHash: order?.keyHash ?? null }

@@ -1,4 +1,5 @@
-import { DEFAULT_LINE, type DeviceRegister, type Line } from '../../devices/register.js'
+import { DEFAULT_LINE, type Line } from '../../devices/register.js'
+import type { ServiceRegister } from '../../devices/register-thread/calls.js'
 import { FpkiError } from '../../errors.js'
 import { directoryWords } from '../devices/open-register.js'
 import { isServed } from './availability.js'
@@ -12,7 +13,7 @@ import type { RegistrationOptions } from './options.js'
  * @param register null: there is no register
  */
 export async function linesWithCredentials(
-  register: Pick<DeviceRegister, 'lines' | 'credentials'> | null,
+  register: Pick<ServiceRegister, 'lines' | 'credentials'> | null,
   options: Pick<RegistrationOptions, 'directory' | 'line' | 'store'>,
   now: Date,
 ): Promise<readonly Line[]> {

@@ -1,5 +1,6 @@
 import type { Refusal } from '../../devices/refusal.js'
-import { DEFAULT_LINE, type DeviceRegister } from '../../devices/register.js'
+import { DEFAULT_LINE } from '../../devices/register.js'
+import type { ServiceRegister } from '../../devices/register-thread/calls.js'
 import { FpkiError } from '../../errors.js'
 import type { Clock } from '../../ports.js'
 import type { IssuedDevice } from '../devices/model.js'
@@ -23,7 +24,7 @@ export interface ServiceOptions extends Pick<RegistrationOptions, 'directory' | 
 /** What the service uses. */
 export interface ServicePorts {
   readonly clock: Clock
-  readonly register: DeviceRegister
+  readonly register: ServiceRegister
   readonly issuers: Issuers
   readonly credentials: Credentials
   readonly availability: Availability

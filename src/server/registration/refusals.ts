@@ -54,7 +54,7 @@ const AWAY: Readonly<Partial<Record<FpkiCode, string>>> = {
   ERR_HSM_KEY: NO_KEY,
   ERR_PASSPHRASE: NO_KEY,
   ERR_BAD_KEY: NO_KEY,
-  ERR_THREAD: NO_KEY,
+  ERR_THREAD: 'a worker thread has ended',
   ERR_CLOCK: NO_CA,
   ERR_NOT_A_DEVICE_CA: NO_CA,
   ERR_BAD_CERTIFICATE: NO_CA,

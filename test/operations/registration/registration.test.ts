@@ -4,8 +4,10 @@ import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
+import type { SqliteOptions } from '../../../src/devices/open.js'
 import type { Outbox } from '../../../src/devices/outbox.js'
 import { ALL_DEVICES } from '../../../src/devices/register.js'
+import { registerInThread } from '../../../src/devices/register-thread/in-thread.js'
 import { serviceMachine } from '../../../src/machine/devices.js'
 import { thisMachine } from '../../../src/machine/index.js'
 import type { Announced, RegistrationOutcome, RegistrationService } from '../../../src/operations/registration/model.js'
@@ -16,7 +18,10 @@ import { withRegister } from '../../support/device-register.js'
 import { deviceCsr } from '../../support/device-requests.js'
 import { callerWith, registration, registrationScene, word } from './scene.js'
 
-const PROGRAM = fileURLToPath(new URL('../../../dist/cli/device-batch/device-batch-thread.js', import.meta.url))
+const PROGRAMS = {
+  program: fileURLToPath(new URL('../../../dist/cli/device-batch/device-batch-thread.js', import.meta.url)),
+  registerProgram: fileURLToPath(new URL('../../../dist/cli/device-register/register-thread.js', import.meta.url)),
+}
 
 const recorded = await readFile(new URL('../../fixtures/devices/registration.jsonl', import.meta.url), 'utf8')
 /** What lmp-device-register sent, and what the registration reference answered. */
@@ -412,19 +417,42 @@ test('many at once are issued in worker threads, each with the answer to its own
   const scene = await registrationScene()
   const token = await scene.token()
   const stop = new AbortController()
-  const threads = { program: PROGRAM, signal: stop.signal, threads: 2 }
-  const { newBatches } = serviceMachine(thisMachine(), threads)
+  const { newBatches, openRegister } = serviceMachine(thisMachine(), { ...PROGRAMS, signal: stop.signal, threads: 2 })
+  if (openRegister === undefined) throw new Error('the register has no thread')
   const requests = Array.from({ length: 40 }, () => registration())
   const outcomes = await scene.serve(
     async (service) => {
       const caller = await callerWith(service, token)
       return Promise.all(requests.map((request) => service.register(request, caller)))
     },
-    { ports: { newBatches } },
+    { ports: { newBatches, openRegister } },
   )
   expect(outcomes.map((outcome) => outcome.uuid)).toEqual(requests.map(({ uuid }) => uuid))
   for (const [at, outcome] of outcomes.entries())
     expect(new X509Certificate(filesOf(outcome)['client.pem']).subject).toContain(`CN=${requests[at]?.uuid}`)
   const count = await withRegister(scene.directory, (register) => register.count({ ...ALL_DEVICES, line: 'line-1' }))
   expect(count.devices).toBe(40)
+})
+
+test('a service whose register has lost its thread says so, and issues nothing', async () => {
+  const scene = await registrationScene()
+  const token = await scene.token()
+  const program = scene.path('thread.mjs')
+  const dies = "parentPort.on('message', ({ name }) => { if (name === 'commit') process.exit(3) })"
+  const { registerProgram } = PROGRAMS
+  await writeFile(
+    program,
+    `import { parentPort } from 'node:worker_threads'\n${dies}\nawait import('${registerProgram}')`,
+  )
+  const openRegister = (options: SqliteOptions) => registerInThread(options, program)
+  const service = await openRegistration(scene.options(), scene.ports({ openRegister }))
+  const caller = await callerWith(service, token)
+  expect(await service.whyUnavailable()).toBeNull()
+  const requests = Array.from({ length: 3 }, () => service.register(registration(), caller))
+  for (const one of await Promise.allSettled(requests))
+    expect(one).toMatchObject({ status: 'rejected', reason: { code: 'ERR_THREAD' } })
+  await expect.poll(() => service.whyUnavailable()).toBe('the device register is not available')
+  await service.close()
+  expect(scene.warnings).toEqual([expect.stringContaining('The worker thread of the device register ended')])
+  expect(await withRegister(scene.directory, (register) => register.head())).toMatchObject({ certificates: 0 })
 })

@@ -28,7 +28,10 @@ import { type Io, printable, printJson, printText, progressOn } from '../../outp
 import { storeOf } from '../../store.js'
 
 /** Beside the bundle of the command line. */
-const THREAD = fileURLToPath(new URL('device-batch/device-batch-thread.js', import.meta.url))
+const THREADS = {
+  program: fileURLToPath(new URL('device-batch/device-batch-thread.js', import.meta.url)),
+  registerProgram: fileURLToPath(new URL('device-register/register-thread.js', import.meta.url)),
+}
 
 /** The flags of `fpki devices serve`. */
 export interface ServeDevicesFlags extends CommonFlags, HsmFlags {
@@ -103,7 +106,7 @@ async function openService(
   const service = await openRegistration(options, {
     ...machine,
     // Not io.signal: what was accepted by then is still signed.
-    ...serviceMachine(machine, { program: THREAD, signal: new AbortController().signal }),
+    ...serviceMachine(machine, { ...THREADS, signal: new AbortController().signal }),
     progress,
     access: await keyAccess(flags, io, progress),
     ...(cloud.api === null

@@ -14,7 +14,7 @@ import { registerAgeProblem } from '../register-age.js'
  */
 export async function requireCurrentRegister(
   directory: PkiDirectory,
-  register: DeviceRegister | null,
+  register: Pick<DeviceRegister, 'head'> | null,
   choice: RegisterChoice,
 ): Promise<void> {
   const problem = registerAgeProblem(...(await headAndLogged(directory, register)))
@@ -29,7 +29,7 @@ export async function requireCurrentRegister(
 }
 
 /** The register is counted after the log was read, because other processes may be adding to both. */
-async function headAndLogged(directory: PkiDirectory, register: DeviceRegister | null) {
+async function headAndLogged(directory: PkiDirectory, register: Pick<DeviceRegister, 'head'> | null) {
   const newest = await loggedRegisterIfReadable(directory, null)
   const head = (await register?.head()) ?? null
   const own =

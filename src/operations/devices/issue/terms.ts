@@ -35,6 +35,7 @@ export interface IssueBatch {
 
 /** Ports of {@link issueBatch}. */
 export interface IssueBatchPorts extends IssueChunkPorts {
+  readonly register: BatchRegister
   readonly progress: Progress
   readonly signal: AbortSignal
 }
@@ -42,7 +43,7 @@ export interface IssueBatchPorts extends IssueChunkPorts {
 /** Ports of issueChunk. */
 export interface IssueChunkPorts {
   readonly clock: Clock
-  readonly register: BatchRegister
+  readonly register: Pick<BatchRegister, 'lookUp' | 'commit' | 'abandon'>
   readonly batches: DeviceBatches
   /** null: results are the only output. */
   readonly output: DeviceOutput | null

@@ -32,6 +32,8 @@ export interface RegistrationPorts {
   readonly who: () => Who
   readonly progress: Progress
   readonly access?: KeyAccess
+  /** Waits, or until `signal` is aborted; never rejects. */
+  wait(milliseconds: number, signal: AbortSignal): Promise<void>
   newBatches(issuer: BatchIssuer): DeviceBatches
   /** Opens what informs the Factory API of the devices in the outbox; needed unless the cloud mode is `off`. */
   readonly openCloud?: (outbox: Outbox) => RegistrationCloud

@@ -47,3 +47,39 @@ test('a CA that expires while the service runs signs nothing from that moment on
   const count = await withRegister(scene.directory, (register) => register.count({ ...ALL_DEVICES, line: 'line-1' }))
   expect(count.devices).toBe(1)
 })
+
+test('a token that hangs fails the ping after some seconds, and is asked again when it answers', async () => {
+  const scene = await registrationScene()
+  const token = await scene.token()
+  let answer: () => void = () => undefined
+  const answered = new Promise<void>((resolve) => {
+    answer = resolve
+  })
+  let asked = 0
+  const newBatches: RegistrationPorts['newBatches'] = (issuer) => ({
+    ...batchesInThisThread(issuer, thisMachine()),
+    prove: () => {
+      asked++
+      return answered
+    },
+  })
+  const waits: number[] = []
+  const wait = async (milliseconds: number) => {
+    waits.push(milliseconds)
+  }
+  const service = await realService(scene, new Date(), { ports: { newBatches, wait } })
+  expect((await service.get('/sign')).status).toBe(200)
+  for (let ping = 0; ping < 3; ping++) {
+    service.later(4000)
+    const { status, text } = await service.get('/sign')
+    expect({ status, ...JSON.parse(text) }).toEqual({
+      ...{ status: 503, message: 'the key of the device CA local-ca.pem is not available' },
+    })
+  }
+  expect({ asked, waits }).toEqual({ asked: 1, waits: [5000] })
+  expect(scene.warnings).toEqual([expect.stringContaining('The token with the key of local-ca.pem does not answer.')])
+  answer()
+  service.later(4000)
+  expect((await service.get('/sign')).status).toBe(200)
+  expect((await service.register(token)).status).toBe(201)
+})

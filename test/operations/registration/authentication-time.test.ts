@@ -33,7 +33,8 @@ test.runIf(ALL_POINTS)('ten thousand wrong tokens do not show by their time whic
     }
   })
   expect([times.known.length, times.unknown.length]).toEqual([COUNT, COUNT])
+  // Without the hash of an unknown token it is 2.5; else 1, also on a busy machine.
   const ratio = median(times.known) / median(times.unknown)
-  expect(ratio).toBeGreaterThan(1 / 3)
-  expect(ratio).toBeLessThan(3)
+  expect(ratio).toBeGreaterThan(1 / 2)
+  expect(ratio).toBeLessThan(2)
 })

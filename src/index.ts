@@ -42,7 +42,14 @@ export {
   serviceMachine,
   streamSink,
 } from './machine/devices.js'
-export { embeddedFactoriesOn, embeddedFactoryOn, type HttpPorts, httpFactoryOn, thisMachine } from './machine/index.js'
+export {
+  embeddedFactoriesOn,
+  embeddedFactoryOn,
+  type HttpPorts,
+  httpFactoryOn,
+  thisMachine,
+  waitOrAbort,
+} from './machine/index.js'
 export type { Machine } from './machine/machine.js'
 export {
   type ApiToken,

@@ -47,7 +47,8 @@ async function copyOf(original: string): Promise<Made> {
   return madeIn(home)
 }
 
-function madeIn(home: Home): Made {
+/** The PKI `acme` that was made in a HOME. */
+export function madeIn(home: Home): Made {
   const directory = join(home.path, 'acme')
   return {
     home,

@@ -3,6 +3,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { batchesInThisThread } from '../../src/issuance/device-batch/in-this-thread.js'
 import { batchesInThreads } from '../../src/issuance/device-batch/in-threads.js'
 import { openTokenSessions } from '../../src/keystore/token-keys.js'
+import { waitOrAbort } from '../../src/machine/index.js'
 import { lastingBatches } from '../../src/operations/registration/lasting-batches.js'
 import { readCertificate } from '../../src/pki/read-certificate.js'
 import type { Cryptoki } from '../../src/signer/pkcs11/cryptoki.js'
@@ -110,7 +111,10 @@ test('a token that was unplugged signs again once it is back, with the same PIN'
     }
   }
   const progress = { ...SILENT, step: () => undefined }
-  const batches = await lastingBatches({ name: 'the CA', open }, { clock: () => new Date(now), progress })
+  const batches = await lastingBatches(
+    { name: 'the CA', open },
+    { clock: () => new Date(now), progress, wait: waitOrAbort },
+  )
   onTestFinished(() => batches.close())
   const later = async () => {
     now += 6000

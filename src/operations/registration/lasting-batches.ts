@@ -4,8 +4,19 @@ import type { Clock, Progress } from '../../ports.js'
 
 /** Batches that outlive their key: it is opened again after it failed. */
 export interface LastingBatches extends DeviceBatches {
-  /** Throws as {@link DeviceBatches.prove}, but only asks a key that has not signed for some seconds. */
+  /**
+   * Throws as {@link DeviceBatches.prove}, but only asks a key that has not signed for some seconds; and ERR_HSM_TOKEN when the
+   * token takes too long to answer.
+   */
   requireKey(): Promise<void>
+}
+
+/** Its ports. */
+export interface LastingPorts {
+  readonly clock: Clock
+  readonly progress: Progress
+  /** Waits, or until `signal` is aborted; never rejects. */
+  wait(milliseconds: number, signal: AbortSignal): Promise<void>
 }
 
 /** What opens the key, and the name of its CA for messages. */
@@ -16,6 +27,9 @@ export interface LastingKey {
 
 /** How long a signature of a key is believed to show that the next one succeeds, in milliseconds. */
 const PROVEN_FOR = 3000
+
+/** How long a token may take for the proof before it counts as not available, in milliseconds. */
+const ANSWERS_WITHIN = 5000
 
 /** How long a key that failed is left alone before it is opened again, in milliseconds. */
 const LEFT_FOR = 5000
@@ -34,7 +48,7 @@ const FINAL: readonly string[] = ['ERR_HSM_PIN', 'ERR_PASSPHRASE', 'ERR_BAD_KEY'
  */
 export async function lastingBatches(
   { name, open }: LastingKey,
-  { clock, progress }: { readonly clock: Clock; readonly progress: Progress },
+  { clock, progress, wait }: LastingPorts,
 ): Promise<LastingBatches> {
   const now = () => clock().getTime()
   let batches = await open()
@@ -83,6 +97,11 @@ export async function lastingBatches(
     await withKey((own) => own.prove())
     provenAt = now()
   }
+  const proveInTime = inTime(prove, wait, () => {
+    const error = noAnswer(name)
+    progress.warn(`${name} cannot sign now: ${error.message}`)
+    return error
+  })
   return {
     check: (requests, policy) => withKey((own) => own.check(requests, policy)),
     makeKeys: (devices) => withKey((own) => own.makeKeys(devices)),
@@ -93,13 +112,41 @@ export async function lastingBatches(
     },
     prove,
     requireKey: async () => {
-      if (failure !== null || !isRecent(provenAt, PROVEN_FOR, now())) await prove()
+      if (failure !== null || !isRecent(provenAt, PROVEN_FOR, now())) await proveInTime()
     },
     close: async () => {
       await opening?.catch(() => undefined)
       await batches.close()
     },
   }
+}
+
+/**
+ * Does `work` for all who ask, once at a time, and rejects with `late()` when it takes too long: at once, for those who ask
+ * after that. The work itself goes on, because nothing can interrupt a token; when it ends, the next who asks begins it again.
+ */
+function inTime(work: () => Promise<void>, wait: LastingPorts['wait'], late: () => Error): () => Promise<void> {
+  let current: Promise<void> | null = null
+  const begin = async () => {
+    const ended = new AbortController()
+    const working = work().finally(() => {
+      current = null
+      ended.abort()
+    })
+    const limit = wait(ANSWERS_WITHIN, ended.signal).then(() => {
+      if (!ended.signal.aborted) throw late()
+    })
+    await Promise.race([working, limit.then(() => working)])
+  }
+  return () => {
+    current ??= begin()
+    return current
+  }
+}
+
+function noAnswer(name: string): FpkiError {
+  const text = `The token with the key of ${name} does not answer.`
+  return new FpkiError('ERR_HSM_TOKEN', text, 'Check the token and its service; unplug it and plug it in again.')
 }
 
 /** The clock may have been set back. */

@@ -34,6 +34,8 @@ export interface RegistrationPorts {
   readonly who: () => Who
   readonly progress: Progress
   readonly access?: KeyAccess
+  /** Waits, or until `signal` is aborted; never rejects. */
+  wait(milliseconds: number, signal: AbortSignal): Promise<void>
   newBatches(issuer: BatchIssuer): DeviceBatches
   /** Opens a register in a SQLite database; by default in this thread. Throws as openDeviceRegister. */
   readonly openRegister?: (options: SqliteOptions) => Promise<ServiceRegister>

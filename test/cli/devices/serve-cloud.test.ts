@@ -4,6 +4,7 @@ import { withRegister } from '../../support/device-register.js'
 import { deviceCsr } from '../../support/device-requests.js'
 import { type FactoryServer, factoryServer } from '../../support/factory-server.js'
 import { PATIENT } from '../../support/patience.js'
+import { ALL_POINTS } from '../../support/points.js'
 import { lmpDeviceRegister, send } from '../../support/register-client.js'
 import { clientOf, lineWithToken, type ServedDevices, serveDevices } from '../../support/served-devices.js'
 import { copiedPki, type Made } from '../made.js'
@@ -75,6 +76,68 @@ test('an API that is away delays nobody, and is informed after a restart', async
   const again = await start()
   await vi.waitFor(async () => expect(await metric(again, 'fpki_outbox_waiting')).toBe('0'), PATIENT)
   expect(api.seen.length - before).toBe(2)
+})
+
+test('an API that asks for time is left alone for as long, and informed by the same process', async () => {
+  const { token, api, start } = await scene(201)
+  const headers = { 'Retry-After': '2' }
+  api.faults.push({ method: 'PUT', times: 1, fault: { kind: 'answer', status: 429, body: '{}', headers } })
+  const served = await start()
+  const before = Date.now()
+  expect((await register(served, token)).status).toBe(201)
+  await vi.waitFor(() => expect(served.log()).toContain('"event":"cloud paused"'), PATIENT)
+  const events = served
+    .log()
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+  const { until } = events.find(({ event }) => event === 'cloud paused')
+  expect(Date.parse(until)).toBeGreaterThanOrEqual(before + 2000)
+  expect((await register(served, token)).status).toBe(201)
+  expect(await metric(served, 'fpki_outbox_waiting')).toBe('2')
+  await vi.waitFor(async () => expect(await metric(served, 'fpki_outbox_waiting')).toBe('0'), PATIENT)
+  expect(served.log()).toContain('"event":"cloud resumed"')
+  expect(api.seen).toHaveLength(3)
+})
+
+const SLOW = [
+  ['answers without an end', 'slow'],
+  ['closes connections', 'cut-before'],
+] as const
+
+test.each(ALL_POINTS ? SLOW : SLOW.slice(0, 1))(
+  'an API that %s delays neither devices nor the end of the service',
+  async (_, kind) => {
+    const { made, token, api, start } = await scene(201)
+    api.faults.push({ method: 'PUT', times: 99, fault: { kind } })
+    const served = await start()
+    const devices = [await register(served, token)]
+    await vi.waitFor(() => expect(api.seen.length).toBeGreaterThan(0), PATIENT)
+    devices.push(await register(served, token))
+    expect(devices.map(({ status }) => status)).toEqual([201, 201])
+    expect(await metric(served, 'fpki_outbox_waiting')).toBe('2')
+    expect(await served.stop()).toEqual({ status: 0, signal: null })
+    api.faults.splice(0)
+    const again = await start()
+    // A request without an answer is left to its lease, of 5 minutes; `devices publish` does not wait for that.
+    await vi.waitFor(async () => expect(Number(await metric(again, 'fpki_outbox_waiting'))).toBeLessThan(2), PATIENT)
+    const env = { FPKI_API: api.url, FPKI_TOKEN: API_TOKEN }
+    const published = await made.home.fpki(['devices', 'publish', made.directory, '--json'], { env })
+    expect(JSON.parse(published.stdout)).toMatchObject({ waiting: 0, conflicts: 0 })
+    const seen = api.seen.map(({ body }) => JSON.parse(body).name)
+    for (const { uuid } of devices) expect(seen).toContain(`unit ${uuid}`)
+  },
+)
+
+test('with an API that is away for the whole run, devices are registered and wait', async () => {
+  const { made, token, start } = await scene(201)
+  const served = await start('--api', 'http://127.0.0.1:1')
+  for (let device = 0; device < 3; device++) expect((await register(served, token)).status).toBe(201)
+  await vi.waitFor(() => expect(served.log()).toContain('"event":"cloud paused"'), PATIENT)
+  expect(await metric(served, 'fpki_outbox_waiting')).toBe('3')
+  expect(await served.stop()).toEqual({ status: 0, signal: null })
+  const state = await withRegister(made.directory, (open) => open.outbox.state())
+  expect(state).toMatchObject({ waiting: 3, conflicts: 0 })
 })
 
 test('--cloud require answers only when the API knows the device', async () => {

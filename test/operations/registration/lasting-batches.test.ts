@@ -1,12 +1,15 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { type FpkiCode, FpkiError } from '../../../src/errors.js'
 import type { DeviceBatches } from '../../../src/issuance/device-batch/model.js'
 import { lastingBatches } from '../../../src/operations/registration/lasting-batches.js'
+import { PATIENT } from '../../support/patience.js'
 
 /** A key in a token that the test unplugs, and batches with it. */
 async function scene() {
   let now = Date.now()
   let problem: Error | null = null
+  let hangsUntil: Promise<void> | null = null
+  let timeIsUp: () => void = () => undefined
   const counts = { opened: 0, closed: 0, proven: 0 }
   const warnings: string[] = []
   const work = async <T>(result: T): Promise<T> => {
@@ -22,6 +25,7 @@ async function scene() {
       certify: (orders) => work(orders.map(() => ({ serial: '01', der: new Uint8Array() }))),
       prove: async () => {
         counts.proven++
+        await hangsUntil
         await work(null)
       },
       close: async () => {
@@ -30,7 +34,13 @@ async function scene() {
     }
   }
   const progress = { step: () => undefined, note: () => undefined, warn: (text: string) => warnings.push(text) }
-  const batches = await lastingBatches({ name: 'local-ca.pem', open }, { clock: () => new Date(now), progress })
+  const wait = (_: number, signal: AbortSignal) =>
+    new Promise<void>((resolve) => {
+      timeIsUp = resolve
+      signal.addEventListener('abort', () => resolve())
+    })
+  const ports = { clock: () => new Date(now), progress, wait }
+  const batches = await lastingBatches({ name: 'local-ca.pem', open }, ports)
   const order = { subject: new Uint8Array(), spki: new Uint8Array(), keyHash: new Uint8Array() }
   const validity = { notBefore: new Date(0), notAfter: new Date(1), capped: false }
   return {
@@ -41,6 +51,19 @@ async function scene() {
     later: (milliseconds: number) => {
       now += milliseconds
     },
+    /** The token does not answer, until the function that this returns is called. */
+    hang: () => {
+      let release: () => void = () => undefined
+      hangsUntil = new Promise((resolve) => {
+        release = resolve
+      })
+      return () => {
+        hangsUntil = null
+        release()
+      }
+    },
+    /** What waits is over. */
+    timeIsUp: () => timeIsUp(),
     break: (code: FpkiCode | null) => {
       problem = code === null ? null : new FpkiError(code, 'The token is gone.', 'Plug it in.')
     },
@@ -112,6 +135,32 @@ describe('a key in a token', () => {
     later(1_000_000)
     await expect(sign()).rejects.toMatchObject({ code })
     expect(counts.opened).toBe(1)
+  })
+
+  test('that hangs counts as not available after some seconds, and as available when it answers again', async () => {
+    const { batches, counts, later, hang, timeIsUp, warnings } = await scene()
+    const answer = hang()
+    later(4000)
+    const waiting = [batches.requireKey(), batches.requireKey()]
+    timeIsUp()
+    for (const one of waiting) await expect(one).rejects.toMatchObject({ code: 'ERR_HSM_TOKEN' })
+    // Who asks now does not wait.
+    await expect(batches.requireKey()).rejects.toThrow('does not answer')
+    answer()
+    await vi.waitFor(() => batches.requireKey(), PATIENT)
+    expect(counts).toMatchObject({ opened: 1, closed: 0, proven: 1 })
+    expect(warnings).toHaveLength(1)
+  })
+
+  test('that answers in time is not waited for any longer', async () => {
+    const { batches, later, timeIsUp, hang } = await scene()
+    const answer = hang()
+    later(4000)
+    const waiting = batches.requireKey()
+    answer()
+    await waiting
+    timeIsUp()
+    await batches.requireKey()
   })
 
   test('is not suspected because of a certificate that must not be', async () => {

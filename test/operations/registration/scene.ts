@@ -4,7 +4,7 @@ import { newAccessToken } from '../../../src/access-token.js'
 import type { ListedDevice, NewToken } from '../../../src/devices/credential-store.js'
 import type { LineSettings } from '../../../src/devices/register.js'
 import { batchesInThisThread } from '../../../src/issuance/device-batch/in-this-thread.js'
-import { thisMachine } from '../../../src/machine/index.js'
+import { thisMachine, waitOrAbort } from '../../../src/machine/index.js'
 import type {
   Caller,
   RegistrationOutcome,
@@ -68,6 +68,7 @@ export async function registrationScene(pki?: Made): Promise<RegistrationScene> 
     ports: (changes = {}) => ({
       ...machine,
       progress: { step: () => undefined, note: () => undefined, warn: (text) => warnings.push(text) },
+      wait: waitOrAbort,
       newBatches: (issuer) => batchesInThisThread(issuer, machine),
       ...changes,
     }),

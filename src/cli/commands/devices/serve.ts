@@ -108,6 +108,7 @@ async function openService(
     // Not io.signal: what was accepted by then is still signed.
     ...serviceMachine(machine, { ...THREADS, signal: new AbortController().signal }),
     progress,
+    wait: waitOrAbort,
     access: await keyAccess(flags, io, progress),
     ...(cloud.api === null
       ? {}

@@ -2,14 +2,17 @@
 // `fpki devices serve` answers beside a bare route over the same transport that imports the key of the request, verifies, signs
 // and verifies, and nothing else. Both answer the same client in turn, in rounds, so that a busy machine is busy for both.
 // One core: the server runs on one core only (taskset), the client on the other.
+// --store postgres: instead, one and two instances on a register in PostgreSQL.
 import { spawn, spawnSync } from 'node:child_process'
 import { mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { compareInstances } from './registration/instances.mjs'
 import { load } from './registration/load.mjs'
 import { bodyMaker, httpRequest } from './registration/requests.mjs'
+import { startPostgres } from './registration/temporary-postgres.mjs'
 
 const { values } = parseArgs({
   options: {
@@ -17,6 +20,7 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '5' },
     registrations: { type: 'string', default: '200000' },
     only: { type: 'string', default: '' },
+    store: { type: 'string', default: 'sqlite' },
     prof: { type: 'string' },
   },
 })
@@ -160,7 +164,19 @@ async function memory() {
   console.log(`${name}: ${JSON.stringify(statuses)}, RSS in MB ${sizes.join(' ')}`)
 }
 
+async function instances() {
+  fpki('lines', 'create', directory, 'site-b')
+  const tokens = [token, fpki('lines', 'token', directory, 'site-b').trim()]
+  const both = [await startFpki({ cores: TWO }), await startFpki({ cores: TWO })]
+  await compareInstances({ instances: both, tokens, newBody, rounds: ROUNDS, seconds: SECONDS / ROUNDS, median })
+  for (const server of both) await stop(server)
+}
+
 fpki('ca', 'create', directory)
+if (values.store === 'postgres') {
+  env.FPKI_STORE = await startPostgres()
+  fpki('devices', 'store', 'init', directory)
+}
 fpki('lines', 'create', directory, 'site-a')
 const token = fpki('lines', 'token', directory, 'site-a').trim()
 const name = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost', '-days', '2']
@@ -169,7 +185,10 @@ const made = spawnSync('openssl', ['req', '-x509', ...key, ...name, '-out', join
 if (made.status !== 0) throw new Error(made.stderr.toString())
 const certificate = readFileSync(join(home, 'server.pem'))
 console.log(`Node ${process.version}, ${ROUNDS} rounds of ${SECONDS / ROUNDS} s, load ${loadavg()[0].toFixed(1)}`)
-for (const scene of SCENES.filter((one) => one.name.includes(values.only))) await compare(scene)
-await memory()
+if (values.store === 'postgres') await instances()
+else {
+  for (const scene of SCENES.filter((one) => one.name.includes(values.only))) await compare(scene)
+  await memory()
+}
 console.log(`load ${loadavg()[0].toFixed(1)}`)
 process.exit()

@@ -3,12 +3,13 @@ import { FpkiError } from '../errors.js'
 import { type Bulk, bulk, placeholders } from './bulk.js'
 import { decide, type Entry, type Known, type Order, type Settled, UNKNOWN, wavesOf } from './decide.js'
 import type { Engine } from './engine.js'
+import { requireLine } from './lines.js'
 import type { LookUpAll } from './look-up.js'
 import { proofChecks } from './proof-checks.js'
 import { type Proofs, sqlProofs } from './proofs.js'
 import { grantOf, takeFromQuota } from './quota.js'
 import { Conflict, type Recorder, type Reissue, recorder } from './record.js'
-import type { NewCertificate } from './register.js'
+import type { Line, NewCertificate } from './register.js'
 import { integer, mapKey } from './rows.js'
 import type { Schema } from './schema.js'
 import type { Transactions } from './transactions.js'
@@ -61,8 +62,11 @@ async function attempt(transaction: Transaction<Schema>, order: Order, tools: To
   const recorded = { devices: 0, certificates: 0 }
   for (const [at, wave] of wavesOf(order.entries).entries()) {
     const isUnknown = tools.isFirst && at === 0
-    const known = isUnknown ? null : await allKnown(transaction, wave, tools)
-    const plan = await planOf(transaction, order, { wave, known, pending: recorded.devices, proofs: tools.proofs })
+    // First the limits, then the devices: whoever finds that another process has used up a limit also finds for which devices.
+    const whyNot = await proofsOf(transaction, order, wave, tools.proofs)
+    const line = isUnknown ? null : await requireLine(transaction, order.line.name)
+    const known = line === null ? null : { line, devices: await allKnown(transaction, wave, tools) }
+    const plan = await planOf(transaction, order, { wave, known, pending: recorded.devices, whyNot })
     for (const { entry, outcome } of plan.settled) outcomes.set(entry, outcome)
     await recordPlan(transaction, order, plan, tools)
     recorded.devices += plan.fresh.length
@@ -79,10 +83,10 @@ async function attempt(transaction: Transaction<Schema>, order: Order, tools: To
 interface Wave {
   readonly wave: readonly Entry[]
   /** null: everything is taken for new. */
-  readonly known: readonly Known[] | null
+  readonly known: { readonly line: Line; readonly devices: readonly Known[] } | null
   /** How many new devices this transaction has recorded before. */
   readonly pending: number
-  readonly proofs: Proofs
+  readonly whyNot: ReturnType<typeof proofChecks>
 }
 
 /** What is to become of a wave. */
@@ -110,11 +114,17 @@ async function recordPlan(
   await proofs.take(transaction, { fresh: certificatesOf(fresh), reissued: certificatesOf(again) })
 }
 
+async function proofsOf(
+  transaction: Transaction<Schema>,
+  order: Order,
+  wave: readonly Entry[],
+  proofs: Proofs,
+): Promise<Wave['whyNot']> {
+  return hasProofs(wave) ? proofChecks(await proofs.read(transaction, certificatesOf(wave), order)) : () => null
+}
+
 async function planOf(transaction: Transaction<Schema>, order: Order, wave: Wave): Promise<Plan> {
-  const whyNot = hasProofs(wave.wave)
-    ? proofChecks(await wave.proofs.read(transaction, certificatesOf(wave.wave), order))
-    : () => null
-  const { known, pending } = wave
+  const { known, pending, whyNot } = wave
   if (known === null) {
     // What was taken for new may exist, and needs nothing of its token.
     if (wave.wave.some(({ certificate }) => whyNot(certificate, true) !== null))
@@ -122,13 +132,8 @@ async function planOf(transaction: Transaction<Schema>, order: Order, wave: Wave
     return { fresh: wave.wave, reissued: [], settled: [] }
   }
   const window = await reissueWindow(transaction, order.line.id)
-  const { fresh, reissued, settled } = decideAll(wave.wave, known, order, { window, whyNot })
-  const { line, at, by } = order
-  const { granted, isOpen, refusal } = await grantOf(
-    transaction,
-    { line: line.name, devices: fresh.length, at, by },
-    pending,
-  )
+  const { fresh, reissued, settled } = decideAll(wave.wave, known.devices, order, { window, whyNot })
+  const { granted, isOpen, refusal } = grantOf(known.line, { ...order, devices: fresh.length }, pending)
   const left = [...fresh.slice(granted), ...(isOpen ? [] : reissued.map(({ entry }) => entry))]
   const refused =
     refusal === null ? [] : left.map((entry) => ({ entry, outcome: { kind: 'refused', refusal } as const }))

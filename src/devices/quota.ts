@@ -1,8 +1,8 @@
 import { type Kysely, sql } from 'kysely'
 import { DAY } from '../day.js'
 import { afterIssuing, quotaLeft, whyClosed } from './line-limits.js'
-import { requireLine } from './lines.js'
 import type { Refusal } from './refusal.js'
+import type { Line } from './register.js'
 import type { Schema } from './schema.js'
 
 /** What a line gives of its quota. */
@@ -24,12 +24,10 @@ export interface Demand {
 }
 
 /**
- * What a line would give now, when `pending` devices are recorded in this transaction and not taken from it yet. Only
+ * What a line would give, when `pending` devices are recorded in this transaction and not taken from it yet. Only
  * {@link takeFromQuota} decides.
  */
-export async function grantOf(db: Kysely<Schema>, demand: Demand, pending: number): Promise<Grant> {
-  const { line: name, devices, at, by } = demand
-  const line = await requireLine(db, name)
+export function grantOf(line: Line, { devices, at, by }: Omit<Demand, 'line'>, pending: number): Grant {
   const closed = by === 'kit' ? null : whyClosed(line, at)
   if (closed !== null) return { isOpen: false, granted: 0, refusal: closed }
   const { count, refusal } = quotaLeft(afterIssuing(line, pending, at), at)

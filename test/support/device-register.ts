@@ -36,9 +36,15 @@ export async function fingerprintOfFile(directory: string, file = 'local-ca.pem'
   return createHash('sha256').update(der).digest('hex')
 }
 
-/** Does something with the register of a directory, which is created when it is missing. */
-export async function withRegister<T>(directory: string, work: (register: DeviceRegister) => Promise<T>): Promise<T> {
-  const register = await openDeviceRegister({ path: registerOf(directory), create: true }, thisMachine())
+/**
+ * Does something with a register.
+ *
+ * @param store a directory, whose register is created when it is missing; or the URL of a PostgreSQL database that has one
+ */
+export async function withRegister<T>(store: string, work: (register: DeviceRegister) => Promise<T>): Promise<T> {
+  const isUrl = store.startsWith('postgres://')
+  const options = isUrl ? { url: store, write: true } : { path: registerOf(store), create: true }
+  const register = await openDeviceRegister(options, thisMachine())
   try {
     return await work(register)
   } finally {

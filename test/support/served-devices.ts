@@ -62,16 +62,16 @@ async function readyUrl(child: ChildProcess, said: () => string): Promise<string
   throw new Error(`it does not serve: ${said()}`)
 }
 
-/** Makes a line with a token for it, and resolves to the token. */
+/** Makes a line with a token for it in a register (see withRegister), and resolves to the token. */
 export async function lineWithToken(
-  directory: string,
+  store: string,
   line = 'site-a',
   settings: Partial<LineSettings> = {},
 ): Promise<string> {
   const id = randomBytes(8).toString('hex')
   const token = `fpki_${id}_${randomBytes(32).toString('base64url')}`
   const hash = new Uint8Array(createHash('sha256').update(token).digest())
-  await withRegister(directory, async (register) => {
+  await withRegister(store, async (register) => {
     await register.lines.create(line, { ...UNLIMITED, ...settings }, ISSUED_AT)
     const terms = { uses: null, uuid: null, createdAt: ISSUED_AT, expiresAt: null }
     await register.credentials.createToken({ id, hash, line, ...terms }, null)

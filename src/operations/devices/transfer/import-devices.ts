@@ -72,9 +72,10 @@ export interface ImportDevicesPorts {
 
 /** Certificates of one transaction. */
 const CHUNK = 256
-/** How many refused rows are reported one by one. */
-const MAX_REASONS = 1000
-const IMPORT_DEVICES = 'devices import'
+/** How many refused rows or files are reported one by one. */
+export const MAX_REASONS = 1000
+/** The command, as the audit log names it. */
+export const IMPORT_DEVICES = 'devices import'
 
 /**
  * Imports the device certificates that a kit has issued. The whole file is read once before anything changes, so that a

@@ -17,7 +17,7 @@ import { requireLine } from '../lines/require-line.js'
 import { findDeviceIssuer } from '../open-issuer.js'
 import { openRegister } from '../open-register.js'
 import { loggedHead } from '../record-head.js'
-import type { ImportDevicesPorts, ImportDevicesResult } from './import-devices.js'
+import { IMPORT_DEVICES, type ImportDevicesPorts, type ImportDevicesResult, MAX_REASONS } from './import-devices.js'
 
 /** Options of `devices import --registration-ref`. */
 export interface ImportRegistrationRefOptions {
@@ -38,11 +38,8 @@ export interface ImportRegistrationRefPorts extends Omit<ImportDevicesPorts, 'in
 
 /** Keys of one transaction. */
 const CHUNK = 256
-/** How many refused files are reported one by one. */
-const MAX_REASONS = 1000
 /** A public key on P-256 has 178 characters in PEM. */
 const MAX_KEY_BYTES = 4096
-const IMPORT_DEVICES = 'devices import'
 
 /**
  * Takes over what factory-registration-ref has registered: it writes a file for each device, named by the UUID of the request,

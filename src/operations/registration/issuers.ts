@@ -40,8 +40,11 @@ export async function openIssuers(
   const closers: Closers = []
   try {
     const byCa = new Map<string | null, LineIssuer>()
+    const all = (await readableCertificates(pki.directory)).map(({ certificate }) =>
+      encodePem('CERTIFICATE', certificate.der),
+    )
     for (const [ca, issuer] of await usable(pki, new Set(lines.map((line) => line.ca)), ports)) {
-      const open = byCa.get(issuer.fingerprint) ?? (await openOne(pki, issuer, options, ports))
+      const open = byCa.get(issuer.fingerprint) ?? (await openOne(pki, issuer, all, options, ports))
       if (!byCa.has(issuer.fingerprint)) closers.push(open.close)
       byCa.set(issuer.fingerprint, open).set(ca, open)
     }
@@ -77,15 +80,15 @@ async function usable(
 async function openOne(
   pki: OpenPki,
   issuer: DeviceIssuer,
+  certificates: readonly string[],
   options: RegistrationOptions,
   ports: RegistrationPorts,
 ): Promise<LineIssuer> {
-  const all = await readableCertificates(pki.directory)
   const settings = {
     rootPem: encodePem('CERTIFICATE', pki.root.der),
     caPem: encodePem('CERTIFICATE', issuer.ca.der),
     // A device that has a certificate of another CA keeps it.
-    otherCas: all.map(({ certificate }) => encodePem('CERTIFICATE', certificate.der)),
+    otherCas: certificates,
   }
   return { ...(await openRegistrationIssuer(pki, issuer, options, ports)), filesOf: certificateFiles(settings) }
 }

@@ -43,8 +43,7 @@ async function openAll(
   ports: RegistrationPorts,
   closers: Closers,
 ): Promise<RegistrationService> {
-  const { clock, progress } = ports
-  const { openCloud } = ports
+  const { clock, progress, openCloud } = ports
   if (options.cloud !== 'off' && openCloud === undefined) throw noApi()
   const pki = await openPki(ports.files, options.directory, options.factory)
   const servers = await serversOf(pki, options)

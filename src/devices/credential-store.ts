@@ -97,3 +97,13 @@ export interface ListedDevice {
   /** SHA-256 of the SubjectPublicKeyInfo. */
   readonly keyHash: Uint8Array | null
 }
+
+/** Whether a token may be used at a time. One that is used up still gets devices the certificates that they have. */
+export function isValidToken({ revokedAt, expiresAt }: Pick<Token, 'revokedAt' | 'expiresAt'>, now: Date): boolean {
+  return revokedAt === null && (expiresAt === null || now.getTime() < expiresAt)
+}
+
+/** Whether a station may be used at a time. */
+export function isValidStation({ revokedAt, notAfter }: Pick<Station, 'revokedAt' | 'notAfter'>, now: Date): boolean {
+  return revokedAt === null && now.getTime() < notAfter
+}

@@ -60,7 +60,7 @@ export function tokenRefusal(
 }
 
 /** Why a token that was used so often registers no new device; null: it does. */
-export function usesRefusal({ uses }: StoredToken, used: number): Refusal | null {
+export function usesRefusal({ uses }: Pick<StoredToken, 'uses'>, used: number): Refusal | null {
   return uses === null || used < uses ? null : refused(`its token has registered all ${uses} of its devices`)
 }
 

@@ -1,5 +1,11 @@
 import { accessTokenId, isAccessToken } from '../../access-token.js'
-import type { CredentialStore, Station, StoredToken } from '../../devices/credential-store.js'
+import {
+  type CredentialStore,
+  isValidStation,
+  isValidToken,
+  type Station,
+  type StoredToken,
+} from '../../devices/credential-store.js'
 import { fingerprintOf } from '../../pki/fingerprint.js'
 import type { Clock } from '../../ports.js'
 import type { Caller, Proof } from './model.js'
@@ -49,17 +55,4 @@ export function credentialsIn(
 
 function callerOf({ line, name }: Station): Caller {
   return { credential: { kind: 'station', line, name }, line }
-}
-
-/** Whether a token may be used at a time. One that is used up still gets devices the certificates that they have. */
-export function isValidToken(
-  { revokedAt, expiresAt }: Pick<StoredToken, 'revokedAt' | 'expiresAt'>,
-  now: Date,
-): boolean {
-  return revokedAt === null && (expiresAt === null || now.getTime() < expiresAt)
-}
-
-/** Whether a station may be used at a time. */
-export function isValidStation({ revokedAt, notAfter }: Pick<Station, 'revokedAt' | 'notAfter'>, now: Date): boolean {
-  return revokedAt === null && now.getTime() < notAfter
 }

@@ -1,5 +1,5 @@
 import * as z from 'zod/mini'
-import type { Station } from '../../../devices/credential-store.js'
+import { isValidStation, type Station } from '../../../devices/credential-store.js'
 import { checkLineName } from '../../../devices/lines.js'
 import type { DeviceRegister } from '../../../devices/register.js'
 import { FpkiError } from '../../../errors.js'
@@ -152,11 +152,6 @@ export async function revokeStation(options: StationChoice, ports: LinePorts): P
     const revoked = describeStation((await newestStation(register, options)) ?? before, now)
     return { directory: pki.directory.path, revoked, changed }
   })
-}
-
-/** Whether a station is neither revoked nor expired. */
-export function isValidStation({ notAfter, revokedAt }: Station, now: Date): boolean {
-  return revokedAt === null && notAfter > now.getTime()
 }
 
 /** null: the folder has no files of the station, and they may not be made. */

@@ -1,6 +1,7 @@
 import * as z from 'zod/mini'
 import { newAccessToken, shownTokenId } from '../../../access-token.js'
-import type { AllowList, Token } from '../../../devices/credential-store.js'
+import { type AllowList, isValidToken, type Token } from '../../../devices/credential-store.js'
+import { usesRefusal } from '../../../devices/proof-checks.js'
 import { FpkiError } from '../../../errors.js'
 import { jsonDocument } from '../../../json-document.js'
 import { rfc3339 } from '../../../pki/describe.js'
@@ -139,8 +140,8 @@ export async function revokeLineToken(
 }
 
 /** Whether a token would register a new device now, as far as it is concerned. */
-export function isValidToken({ uses, used, expiresAt, revokedAt }: Token, now: Date): boolean {
-  return revokedAt === null && (expiresAt === null || expiresAt > now.getTime()) && (uses === null || used < uses)
+export function registersNewDevices(token: Token, now: Date): boolean {
+  return isValidToken(token, now) && usesRefusal(token, token.used) === null
 }
 
 function describeToken(token: Token, now: Date): LineTokenFacts {
@@ -150,7 +151,7 @@ function describeToken(token: Token, now: Date): LineTokenFacts {
     createdAt: rfc3339(new Date(createdAt)),
     expiresAt: timeOf(expiresAt),
     revokedAt: timeOf(revokedAt),
-    valid: isValidToken(token, now),
+    valid: registersNewDevices(token, now),
   }
 }
 

@@ -1,4 +1,5 @@
 import * as z from 'zod/mini'
+import { isValidStation } from '../../../devices/credential-store.js'
 import { quotaLeft, whyClosed } from '../../../devices/line-limits.js'
 import type { DeviceRegister } from '../../../devices/register.js'
 import { jsonDocument } from '../../../json-document.js'
@@ -6,8 +7,7 @@ import { caNames } from '../ca-names.js'
 import type { RegisterChoice } from '../open-register.js'
 import { type QueryPorts, readRegister } from '../query/read-register.js'
 import { describeLine, lineFacts } from './line-facts.js'
-import { isValidStation } from './line-stations.js'
-import { isValidToken } from './line-tokens.js'
+import { registersNewDevices } from './line-tokens.js'
 import { requireLine } from './require-line.js'
 
 /** What `fpki lines list --json` prints. */
@@ -72,7 +72,7 @@ export function showLine(
 async function countCredentials({ credentials }: DeviceRegister, line: string, now: Date) {
   const [tokens, stations] = [await credentials.tokens(line), await credentials.stations(line)]
   return {
-    tokens: tokens.filter((token) => isValidToken(token, now)).length,
+    tokens: tokens.filter((token) => registersNewDevices(token, now)).length,
     stations: stations.filter((station) => isValidStation(station, now)).length,
   }
 }

@@ -7,6 +7,7 @@ import { describe, expect, test } from 'vitest'
 import type { SqliteOptions } from '../../../src/devices/open.js'
 import type { Outbox } from '../../../src/devices/outbox.js'
 import { ALL_DEVICES } from '../../../src/devices/register.js'
+import type { ServiceRegister } from '../../../src/devices/register-thread/calls.js'
 import { registerInThread } from '../../../src/devices/register-thread/in-thread.js'
 import { serviceMachine } from '../../../src/machine/devices.js'
 import { thisMachine } from '../../../src/machine/index.js'
@@ -201,6 +202,34 @@ describe('who may register', () => {
       await withRegister(scene.directory, ({ lines }) => lines.change('strict', { state: 'paused' }))
       expect(await register({})).toBe('line-paused')
     })
+  })
+
+  test('a device that another process registers meanwhile with the last of the quota gets that certificate', async () => {
+    const scene = await registrationScene()
+    await scene.line('strict', { quota: 1 })
+    const token = await scene.token({ line: 'strict' })
+    const twice = registration()
+    const elsewhere = async () =>
+      scene.serve(async (service) => word(await service.register(twice, await callerWith(service, token))))
+    const openRegister = async (options: SqliteOptions): Promise<ServiceRegister> => {
+      const register = await registerInThread(options, PROGRAMS.registerProgram)
+      return {
+        ...register,
+        lookUp: async (requests) => {
+          const found = await register.lookUp(requests)
+          if (found.length > 1) expect(await elsewhere()).toBe('issued')
+          return found
+        },
+      }
+    }
+    await scene.serve(
+      async (service) => {
+        const caller = await callerWith(service, token)
+        const outcomes = await Promise.all([registration(), twice].map((one) => service.register(one, caller)))
+        expect(outcomes.map(word)).toEqual(['quota', 'reused'])
+      },
+      { ports: { openRegister } },
+    )
   })
 
   test('the only line that is served is the one that was named, and never `default`', async () => {

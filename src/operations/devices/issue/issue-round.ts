@@ -102,13 +102,15 @@ function credentialOf({ registration }: WantedDevice): string | null {
 
 /**
  * Refuses what is more than the line's quotas leave before a key is used or made. The register has the last word, because
- * other processes take from the quotas too.
+ * other processes take from the quotas too. A device that registers itself may be on its way in another process as well: it is
+ * refused here only when nothing is left, and then the register would have found it.
  */
 function withinQuota(decided: readonly Decided[], line: Line, now: number): readonly Decided[] {
   const { count, refusal } = quotaLeft(line, now)
   let wanted = 0
   return decided.map((one) => {
     if (one.kind !== 'new' || !one.isFirst || ++wanted <= count) return one
+    if (one.registration !== null && count > 0) return one
     return refusedRow(one.at, one.uuid, refusal)
   })
 }

@@ -16,7 +16,7 @@ export function deviceChanges(
       const change = { from: ['active', 'conflict'], to: 'abandoned', at } as const
       await transactions((transaction) => inParts(uuids, (some) => end(transaction, some, change)))
     },
-    deny: (uuids, at) => {
+    deny: (uuids, { at }) => {
       const change = { from: [...IN_USE, 'superseded', 'abandoned'], to: 'denied', at } as const
       return transactions((transaction) => inParts(uuids, (some) => end(transaction, some, change)))
     },

@@ -22,7 +22,7 @@ type Migration = (db: Kysely<Schema>, engine: Engine, register: NewRegister) => 
  * The register's schema, a step at a time. Steps are only ever added, and only add: an older fpki refuses to write to a
  * newer register, and a newer one brings an older register up to date.
  */
-export const MIGRATIONS: readonly Migration[] = [createTables, createRegistrationTables, addMovedTo]
+export const MIGRATIONS: readonly Migration[] = [createTables, createRegistrationTables, addMovedTo, addLaterLife]
 
 /** The version of the schema that this fpki writes. */
 export const SCHEMA = MIGRATIONS.length
@@ -31,7 +31,7 @@ export const SCHEMA = MIGRATIONS.length
  * The oldest version whose programs may write to the newest schema, as other instances do while one after the other is
  * replaced: steps only add. A step that makes an older program's writes wrong raises it to its own number.
  */
-export const OLDEST_WRITER = 3
+export const OLDEST_WRITER = 4
 
 async function createTables(db: Kysely<Schema>, engine: Engine, register: NewRegister): Promise<void> {
   await createSmallTables(db, engine)
@@ -182,6 +182,34 @@ async function createRegistrationTables(db: Kysely<Schema>, { table, id, ...engi
 /** Programs without it would write to a register that was moved. */
 async function addMovedTo(db: Kysely<Schema>): Promise<void> {
   await db.schema.alterTable('register').addColumn('moved_to', 'text').execute()
+}
+
+/** What renewals, denials, CRLs and OCSP answers need. Programs without it would record certificates without their CA. */
+async function addLaterLife(db: Kysely<Schema>, engine: Engine): Promise<void> {
+  const integer = sql.raw(engine.integer)
+  await db.schema.alterTable('devices').addColumn('denied_at', integer).execute()
+  await db.schema.alterTable('devices').addColumn('denied_reason', 'text').execute()
+  await db.schema.alterTable('certificates').addColumn('ca', integer).execute()
+  await sql`update certificates set ca = (select devices.ca from devices where devices.id = certificates.device)`.execute(
+    db,
+  )
+  await db.schema.alterTable('certificates').addColumn('seen_at', integer).execute()
+  await db.schema
+    .alterTable('cas')
+    .addColumn('crl_number', integer, (column) => column.notNull().defaultTo(0))
+    .execute()
+  await db.schema
+    .alterTable('outbox')
+    .addColumn('action', 'text', (column) => column.notNull().defaultTo('announce'))
+    .execute()
+  const partial = {
+    certificates_ended: ['certificates', 'ended_at'],
+    devices_denied: ['devices', 'denied_at'],
+  } as const
+  for (const [name, [table, column]] of Object.entries(partial)) {
+    const index = db.schema.createIndex(name).on(table).columns([column])
+    await index.where(sql.ref(column), 'is not', null).execute()
+  }
 }
 
 /**

@@ -1,13 +1,14 @@
 /**
  * The devices that the Factory API is still to be informed of. A device has one entry, that of its newest certificate, so that
- * the order of its certificates does not matter. Entries are made by the transaction that records the certificate.
+ * the order of its certificates does not matter. Entries are made by the transaction that records the certificate or the denial;
+ * a denial takes the place of whatever is waiting.
  *
  * Times are milliseconds since 1970 (UTC).
  */
 export interface Outbox {
   /**
    * Takes up to `count` entries that are due at `at`, those that have waited longest first. Nobody else gets them before
-   * `until`: whoever took them and ended leaves them to others then. A device that is denied is left out while it is.
+   * `until`: whoever took them and ended leaves them to others then.
    */
   take(order: { readonly count: number; readonly at: number; readonly until: number }): Promise<readonly OutboxEntry[]>
   /**
@@ -25,8 +26,14 @@ export interface Outbox {
   state(): Promise<OutboxState>
 }
 
+/** What the Factory API is to be informed of: a new certificate, a denial, or the end of a denial. */
+export const OUTBOX_ACTIONS = ['announce', 'deny', 'allow'] as const
+/** See {@link OUTBOX_ACTIONS}. */
+export type OutboxAction = (typeof OUTBOX_ACTIONS)[number]
+
 /** A device that the Factory API is to be informed of. */
 export interface OutboxEntry {
+  readonly action: OutboxAction
   readonly uuid: string
   readonly name: string
   readonly group: string | null

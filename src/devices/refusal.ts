@@ -17,6 +17,8 @@ export const REFUSAL_CODES = [
   'line-closed',
   'credential',
   'not-listed',
+  'denied',
+  'renewal-too-often',
 ] as const
 
 /** See {@link REFUSAL_CODES}. */

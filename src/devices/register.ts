@@ -1,7 +1,9 @@
 import type { Random } from '../ports.js'
 import type { Credential, CredentialStore } from './credential-store.js'
+import type { CertificateStatus, Denial, Revocation, RevokedFilter } from './denial.js'
 import type { Outbox } from './outbox.js'
 import type { Refusal } from './refusal.js'
+import type { LifeCounts, PresentedCertificate, Renewals, SeenCertificate, SeenCount } from './renewal.js'
 
 /**
  * The device register: the durable truth about devices and their certificates, as a port. Whatever engine implements it,
@@ -34,12 +36,32 @@ export interface DeviceRegister {
   /** Marks the current certificate of each device as abandoned: its key was lost before anybody had it. */
   abandon(uuids: readonly string[], at: number): Promise<void>
   /**
-   * Denies devices: their certificates are not to be accepted any more, and they get no other. Resolves to those that were not
-   * denied before.
+   * Denies devices: their certificates are not to be accepted any more, and they get no other. Resolves to those whose denial
+   * changed: a device that was on hold may be denied for ever, and not the other way round.
    */
-  deny(uuids: readonly string[], at: number): Promise<readonly string[]>
-  /** Ends the denial of devices: the newest certificate of each is active again. Resolves to those that were denied. */
-  allow(uuids: readonly string[]): Promise<readonly string[]>
+  deny(uuids: readonly string[], denial: Denial): Promise<readonly string[]>
+  /** Ends the denial of devices that are on hold, and only of these. Resolves to them. */
+  allow(uuids: readonly string[], end: Pick<Denial, 'announce'>): Promise<readonly string[]>
+  /**
+   * Records renewed certificates in one transaction. The certificate that a device presented is superseded when the overlap ends;
+   * others that were never seen are superseded at once. The same key again is `existing`. Refused: a device that is denied, one
+   * that has had too many certificates that nobody saw (MOST_UNSEEN_A_DAY), and a key of another device.
+   */
+  renew(renewals: Renewals): Promise<readonly CommitOutcome[]>
+  /** What the register has of certificates that somebody presents, by serial number (lower-case hex), in order; null: nothing. */
+  presented(serials: readonly string[]): Promise<readonly (PresentedCertificate | null)[]>
+  /** Records that certificates were used: those that are older than one of them are superseded from then on. */
+  seen(certificates: readonly SeenCertificate[]): Promise<SeenCount>
+  /** The status of certificates at a time, by serial number (lower-case hex), in order; null: the register does not know it. */
+  statuses(serials: readonly string[], at: number): Promise<readonly (CertificateStatus | null)[]>
+  /** All certificates that are revoked and have not expired, read in pages. */
+  revoked(filter: RevokedFilter): AsyncIterable<CertificateStatus>
+  /** The status of all certificates that have not expired, read in pages. */
+  allStatuses(filter: RevokedFilter): AsyncIterable<CertificateStatus & Pick<StoredCertificate, 'der'>>
+  /** What is going to happen to devices, counted. */
+  lifeCounts(at: number): Promise<LifeCounts>
+  /** The number of the next CRL of a device CA, which no other has (RFC 5280, 5.2.3). */
+  nextCrlNumber(ca: string): Promise<number>
   /** Gives a device another name. False when there is no such device. */
   rename(uuid: string, name: string): Promise<boolean>
   device(uuid: string): Promise<DeviceDetails | null>
@@ -91,6 +113,10 @@ export interface StoredCertificate {
   readonly issuedAt: number
   readonly notAfter: number
   readonly state: CertificateState
+  /** When it stopped to be active, or will: a superseded certificate is good until then. null: it is active. */
+  readonly endedAt: number | null
+  /** When it was first seen in use; null: never. */
+  readonly seenAt: number | null
 }
 
 /** `superseded`: the device has a newer one. `abandoned`: its key was lost before the device had it. */
@@ -128,6 +154,8 @@ export interface DeviceRecord {
   /** When its newest certificate was issued, and when it expires. */
   readonly issuedAt: number
   readonly notAfter: number
+  /** null: it is not denied. */
+  readonly denied: Revocation | null
 }
 
 /** A device with its newest certificate. */

@@ -1,4 +1,6 @@
 import type { ColumnType, Generated } from 'kysely'
+import type { DenialReason } from './denial.js'
+import type { OutboxAction } from './outbox.js'
 import type { CertificateState, DeviceState, LineState } from './register.js'
 
 /** Times are milliseconds since 1970, truth values 0 or 1. See migrations.ts, which creates the tables. */
@@ -50,6 +52,8 @@ interface LineTable {
 interface CaTable {
   id: Generated<number>
   fingerprint: string
+  /** Of its newest CRL; 0: none. */
+  crl_number: ColumnType<number, number | undefined>
 }
 
 /** A row of `devices`; `state`, `issued_at` and `not_after` are those of the newest certificate. */
@@ -70,6 +74,9 @@ interface DeviceTable {
   state: DeviceState
   issued_at: number
   not_after: number
+  /** Both null: it is not denied. */
+  denied_at: ColumnType<number | null, number | null | undefined>
+  denied_reason: ColumnType<DenialReason | null, DenialReason | null | undefined>
 }
 
 /** A row of `keys`: a public key belongs to one device for ever. */
@@ -89,8 +96,11 @@ interface CertificateTable {
   issued_at: number
   not_after: number
   state: CertificateState
-  /** When it stopped to be active; null: it is. */
+  /** When it stopped to be active, or will; null: it is. */
   ended_at: number | null
+  ca: number
+  /** When it was first seen in use; null: never. */
+  seen_at: ColumnType<number | null, number | null | undefined>
 }
 
 /** A row of `jobs`. */
@@ -153,4 +163,5 @@ interface OutboxTable {
   taken_until: number | null
   attempts: ColumnType<number, number | undefined>
   reason: string | null
+  action: ColumnType<OutboxAction, OutboxAction | undefined>
 }

@@ -1,3 +1,4 @@
+import { ON_HOLD } from '../../devices/denial.js'
 import type { DeviceRegister } from '../../devices/register.js'
 import type { WireAnswer } from '../../factory/answer.js'
 import type { FactoryApi } from '../../factory/api.js'
@@ -64,7 +65,7 @@ export async function answerDevice(devices: FactoryDevices, request: DeviceReque
     case 'PATCH':
       return rename(devices, register, uuid, request.body)
     case 'DELETE':
-      await register.deny([uuid], clock().getTime())
+      await register.deny([uuid], { reason: ON_HOLD, at: clock().getTime(), announce: false })
       return { status: 200, body: {} }
     default:
       return refused(405, 'method not allowed')
@@ -74,7 +75,7 @@ export async function answerDevice(devices: FactoryDevices, request: DeviceReque
 /** Answers DELETE of a denied device: it is allowed again. */
 export async function answerDenied({ register }: FactoryDevices, text: string): Promise<WireAnswer> {
   const uuid = toUuid(text)
-  const allowed = register === null || uuid === null ? [] : await register.allow([uuid])
+  const allowed = register === null || uuid === null ? [] : await register.allow([uuid], { announce: false })
   return allowed.length === 0 ? refused(404, 'there is no such denied device') : { status: 200, body: {} }
 }
 

@@ -34,6 +34,8 @@ export const REFUSAL_ANSWERS = {
   'key-reused': { status: 409 },
   'serial-taken': { status: 409 },
   'uuid-taken': { status: 409 },
+  denied: { status: 403 },
+  'renewal-too-often': { status: 403 },
 } as const satisfies Record<RefusalCode, RefusalAnswer>
 
 const NO_KEY = 'the key of the device CA is not available'

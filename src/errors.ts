@@ -14,6 +14,7 @@ export type FpkiCode =
   | 'ERR_KIT'
   | 'ERR_LINE'
   | 'ERR_NO_DEVICE'
+  | 'ERR_DENIED'
   | 'ERR_CLOCK'
   | 'ERR_NOT_A_DIRECTORY'
   | 'ERR_PERMISSIONS'

@@ -1,5 +1,6 @@
 import type { Announce } from './model.js'
-import { type Publishing, type PublishPorts, publishedDevice, reasonOf } from './publish-batch.js'
+import { publishedDevice } from './inform.js'
+import { type Publishing, type PublishPorts, reasonOf } from './publish-batch.js'
 import { REFUSED_WAIT, waitFor } from './publish-schedule.js'
 
 /**
@@ -8,7 +9,7 @@ import { REFUSED_WAIT, waitFor } from './publish-schedule.js'
  */
 export function announceTo({ outbox, api }: Publishing, signal: AbortSignal, ports: PublishPorts): Announce {
   return async (device) => {
-    const entry = { ...device, attempts: 0 }
+    const entry = { ...device, action: 'announce' as const, attempts: 0 }
     const outcome = await api.put(publishedDevice(device), { signal, retries: true })
     if (outcome.kind === 'done') {
       await outbox.delivered([entry])

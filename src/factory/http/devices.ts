@@ -51,7 +51,12 @@ async function deny(options: DevicesOptions, uuid: string, how: PutOptions): Pro
 async function allow(options: DevicesOptions, uuid: string, how: PutOptions): Promise<PutOutcome> {
   const path = `/ota/factories/${encodeURIComponent(options.factory)}/denied-devices/${encodeURIComponent(uuid)}/`
   // 403: it is denied for ever. The owner of a token without the scope learns it from the reason.
-  const what = { call: 'DELETE denied-devices', aboutDevice: [...ABOUT_THE_DEVICE, 403, 409], conflict: [], none: [404] }
+  const what = {
+    call: 'DELETE denied-devices',
+    aboutDevice: [...ABOUT_THE_DEVICE, 403, 409],
+    conflict: [],
+    none: [404],
+  }
   const outcome = await exchange(options, { method: 'DELETE', path }, what, how)
   return outcome.kind === 'unknown' ? { kind: 'done' } : outcome
 }

@@ -1,5 +1,5 @@
-import type { Announce } from './model.js'
 import { publishedDevice } from './inform.js'
+import type { Announce } from './model.js'
 import { type Publishing, type PublishPorts, reasonOf } from './publish-batch.js'
 import { REFUSED_WAIT, waitFor } from './publish-schedule.js'
 

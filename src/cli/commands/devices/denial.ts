@@ -98,7 +98,9 @@ function nextSteps({ action, reason, queued, directory }: ChangeDenialsResult): 
   return [
     ...(reason === ON_HOLD ? [hold] : []),
     `Gateways still ${effect}: give them new lists with \`fpki devices publish ${word} --nginx-map FILE\`.`,
-    ...(queued ? [`Inform the Factory API: \`fpki devices publish ${word} --foundries\`; \`devices serve\` does it, too.`] : []),
+    ...(queued
+      ? [`Inform the Factory API: \`fpki devices publish ${word} --foundries\`; \`devices serve\` does it, too.`]
+      : []),
   ]
 }
 

@@ -1,4 +1,5 @@
 import { thisMachine } from '../../../machine/index.js'
+import type { PublishListsResult } from '../../../operations/devices/publish/publish-lists.js'
 import { factoryOfPki } from '../../../operations/open-pki.js'
 import { type PublishOutboxResult, publishOutbox } from '../../../operations/registration/publish-outbox.js'
 import type { Progress } from '../../../ports.js'
@@ -6,14 +7,14 @@ import { shellWord } from '../../../shell-word.js'
 import { resolved } from '../../directory.js'
 import { EXIT_FOUND } from '../../exit.js'
 import { factoryApiFor } from '../../factory.js'
-import type { CommonFlags } from '../../options.js'
 import { type Io, printJson, progressOn } from '../../output.js'
 import { storeOf } from '../../store.js'
 import { liveLine } from './live-line.js'
+import { type ListFlags, writeLists } from './publish-lists.js'
 
 /** The flags of `devices publish`. */
-export interface PublishFlags extends CommonFlags {
-  readonly store?: string
+export interface PublishFlags extends ListFlags {
+  readonly foundries?: true
 }
 
 /** How many conflicts and refusals are listed; `--json` has more. */
@@ -21,22 +22,35 @@ const LISTED = 20
 
 /** `fpki devices publish <directory>` */
 export async function publish(directory: string, flags: PublishFlags, io: Io): Promise<void> {
+  const lists = await writeLists(directory, flags, io)
+  if (lists !== null && !flags.foundries) return flags.json ? printJson(io, lists) : undefined
+  const published = await publishAll(directory, flags, io)
+  if (flags.json) printJson(io, flags.foundries ? withLists(published, lists) : published)
+  report(published, progressOn(io, flags))
+  if (published.waiting > 0) io.outcome.status = EXIT_FOUND.unpublished
+}
+
+function withLists(
+  { schemaVersion: _, directory, factory, ...foundries }: PublishOutboxResult,
+  lists: PublishListsResult | null,
+): PublishListsResult {
+  return { ...(lists ?? { directory, factory, nginxMap: null, crl: null }), foundries }
+}
+
+/** Works off the outbox. */
+async function publishAll(directory: string, flags: PublishFlags, io: Io): Promise<PublishOutboxResult> {
   const path = resolved(directory, io)
   const machine = thisMachine(io.machine)
   const line = liveLine(io)
-  const progress = progressOn(line.io, flags)
   const ofDirectory = () => factoryOfPki(machine.files, path)
   const { factory, devices } = await factoryApiFor(flags, line.io, machine, { changes: true, ofDirectory })
   const onProgress = (sent: number) => {
     if (io.terminal.stderr && !flags.quiet) line.draw(`  ${sent} sent`)
   }
-  const published = await publishOutbox(
+  return publishOutbox(
     { directory: path, store: storeOf(flags, io), factory },
     { ...machine, api: devices, signal: io.signal, onProgress },
   ).finally(line.clear)
-  if (flags.json) printJson(io, published)
-  report(published, progress)
-  if (published.waiting > 0) io.outcome.status = EXIT_FOUND.unpublished
 }
 
 function report(published: PublishOutboxResult, progress: Progress): void {

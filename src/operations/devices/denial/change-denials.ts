@@ -72,8 +72,7 @@ export async function changeDenials(
   const action = change === null ? 'allow' : 'deny'
   const facts = { directory: pki.directory.path, action, reason: change, devices: uuids.size, dryRun } as const
   if (!dryRun) await ports.confirm(plan)
-  if (dryRun || plan.changing.length === 0)
-    return { ...facts, changed: plan.changing.length, madeFinal, queued: false }
+  if (dryRun || plan.changing.length === 0) return { ...facts, changed: plan.changing.length, madeFinal, queued: false }
   const choice = { ...options, command: `devices ${action}`, open: requireToWrite }
   const changed = await changeRegister(pki, choice, ports, async (register, log) => {
     await log(logText(plan, change))

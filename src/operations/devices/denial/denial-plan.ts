@@ -1,5 +1,5 @@
-import { type DenialReason, ON_HOLD } from '../../../devices/denial.js'
-import type { DeviceRecord, DeviceRegister } from '../../../devices/register.js'
+import { type DenialReason, ON_HOLD, type Revocation } from '../../../devices/denial.js'
+import type { DeviceRegister } from '../../../devices/register.js'
 import { FpkiError } from '../../../errors.js'
 import { directoryWords, type RegisterChoice } from '../open-register.js'
 
@@ -34,26 +34,22 @@ export async function planDenial(
   change: DenialChange,
   choice: RegisterChoice,
 ): Promise<DenialPlan> {
-  const unknown: string[] = []
-  const final: string[] = []
-  const changing: string[] = []
-  let madeFinal = 0
+  const named: Record<Judgement, string[]> = { unknown: [], final: [], changes: [], hardens: [], stays: [] }
   for (const some of slicesOf([...uuids])) {
     const found = await register.lookUp(some.map((uuid) => ({ uuid, keyHash: NO_KEY })))
     for (const [at, uuid] of some.entries()) {
-      const device = found[at]?.device ?? null
-      if (device === null) unknown.push(uuid)
-      else if (change === null && isFinal(device)) final.push(`${uuid} (${device.denied?.reason})`)
-      else if (changes(device, change)) {
-        changing.push(uuid)
-        if (device.denied !== null && change !== null) madeFinal++
-      }
+      const denied = found[at]?.device?.denied
+      named[judge(denied, change)].push(uuid)
     }
   }
+  const { unknown, final, changes, hardens, stays } = named
   if (unknown.length > 0) throw unknownDevices(unknown, choice)
-  if (final.length > 0) throw deniedForEver(final)
-  return { changing, madeFinal, unchanged: uuids.size - changing.length }
+  if (final.length > 0) throw deniedForEver(final, await reasonOf(register, final[0] ?? ''))
+  return { changing: [...changes, ...hardens], madeFinal: hardens.length, unchanged: stays.length }
 }
+
+/** `hardens`: it is on hold, and will be denied for ever. `final`: its denial does not end. */
+type Judgement = 'unknown' | 'final' | 'changes' | 'hardens' | 'stays'
 
 /** A list in parts of {@link DEVICES_AT_ONCE}. */
 export function* slicesOf(uuids: readonly string[]): Generator<readonly string[]> {
@@ -69,13 +65,18 @@ export function firstOf(words: readonly string[]): string {
 /** The look-up is by UUID alone. */
 const NO_KEY = new Uint8Array(32)
 
-function isFinal({ denied }: DeviceRecord): boolean {
-  return denied !== null && denied.reason !== ON_HOLD
+/** A device that is denied for ever stays so, for the first reason; to allow it is refused. */
+function judge(denied: Revocation | null | undefined, change: DenialChange): Judgement {
+  if (denied === undefined) return 'unknown'
+  if (denied === null) return change === null ? 'stays' : 'changes'
+  if (denied.reason !== ON_HOLD) return change === null ? 'final' : 'stays'
+  if (change === null) return 'changes'
+  return change === ON_HOLD ? 'stays' : 'hardens'
 }
 
-function changes(device: DeviceRecord, change: DenialChange): boolean {
-  if (isFinal(device)) return false
-  return change === null ? device.denied !== null : device.denied?.reason !== change
+async function reasonOf(register: Pick<DeviceRegister, 'lookUp'>, uuid: string): Promise<string> {
+  const [found] = await register.lookUp([{ uuid, keyHash: NO_KEY }])
+  return found?.device?.denied?.reason ?? 'unspecified'
 }
 
 function unknownDevices(uuids: readonly string[], choice: RegisterChoice): FpkiError {
@@ -87,11 +88,11 @@ function unknownDevices(uuids: readonly string[], choice: RegisterChoice): FpkiE
   )
 }
 
-function deniedForEver(devices: readonly string[]): FpkiError {
-  const many = devices.length > 1
+function deniedForEver(uuids: readonly string[], reason: string): FpkiError {
+  const which = uuids.length > 1 ? `${uuids.length} devices are` : 'The device is'
   return new FpkiError(
     'ERR_DENIED',
-    `${many ? `${devices.length} devices are` : 'The device is'} denied for ever: ${firstOf(devices)}.`,
-    `Nothing was changed. Only the reason ${ON_HOLD} ends. Leave ${many ? 'them' : 'it'} out; a device with a new key needs a new UUID.`,
+    `${which} denied for ever (${uuids.length > 1 ? 'the first for ' : ''}${reason}): ${firstOf(uuids)}.`,
+    `Nothing was changed. Only a denial for ${ON_HOLD} can be ended. Leave ${uuids.length > 1 ? 'them' : 'it'} out.`,
   )
 }

@@ -1,7 +1,7 @@
 import { FpkiError } from '../../../errors.js'
 import { toUuid } from '../../../pki/device-policy.js'
 import { type DeviceInputPorts, openDeviceInput } from '../input/open.js'
-import { shown } from '../input/row.js'
+import { type InputRow, shown } from '../input/row.js'
 
 /** Devices that a user names: as arguments, or in a file. */
 export interface NamedDevices {
@@ -31,16 +31,21 @@ async function readList(path: string | null, ports: DeviceInputPorts): Promise<R
   const { rows, what } = await openDeviceInput({ path, format: 'uuids' }, ports)
   const devices = new Set<string>()
   for await (const some of rows) {
-    for (const row of some) {
-      if ('problem' in row) throw badList(what, `${row.at}: ${row.problem}`)
-      const uuid = toUuid(row.uuid ?? '')
-      if (uuid === null) throw badList(what, `${row.at}: ${JSON.stringify(shown(row.uuid ?? ''))} is not a UUID`)
-      devices.add(uuid)
-    }
+    for (const row of some) devices.add(uuidOf(row, what))
     if (devices.size > MAX_DEVICES) throw badList(what, `it has more than ${MAX_DEVICES} devices`)
   }
   if (devices.size === 0) throw badList(what, 'it names no device')
   return devices
+}
+
+function uuidOf(row: InputRow, what: string): string {
+  if ('problem' in row) throw badList(what, `${row.at}: ${row.problem}`)
+  const word = row.uuid ?? ''
+  return toUuid(word) ?? badUuid(what, row.at, word)
+}
+
+function badUuid(what: string, at: string, word: string): never {
+  throw badList(what, `${at}: ${JSON.stringify(shown(word))} is not a UUID`)
 }
 
 function notAUuid(word: string): never {

@@ -85,19 +85,18 @@ type Seen = ReadonlyMap<string, SeenLine & { readonly at: number }>
 async function readLog(from: string | null, now: number, ports: LogPorts) {
   const { octets, what } = await openLog(from, ports)
   const seen = new Map<string, SeenLine & { readonly at: number }>()
-  let [lines, unreadable] = [0, 0]
+  const counts = { lines: 0, unreadable: 0 }
   for await (const some of textLines(octets, { maxBytes: MAX_LINE, isAnyEncoding: true })) {
     ports.signal?.throwIfAborted()
-    for (const { text } of some) {
-      if (text?.trim() === '') continue
-      lines++
+    for (const { text } of some.filter((line) => line.text?.trim() !== '')) {
       const line = text === null ? null : readSeenLine(text)
-      if (line === null) unreadable++
+      counts.lines++
+      if (line === null) counts.unreadable++
       else addTo(seen, line, now)
     }
     if (seen.size > MAX_CERTIFICATES) throw tooMany(what)
   }
-  return { seen, lines, unreadable }
+  return { seen, ...counts }
 }
 
 /** A gateway whose clock is fast has seen it by now. */

@@ -1,0 +1,60 @@
+import { chunksOf, oneByOne } from '../../../chunks.js'
+import type { CertificateStatus } from '../../../devices/denial.js'
+import type { DeviceRegister } from '../../../devices/register.js'
+import { checkListFile, type ListFile, type ListFilePorts, writeListFile } from './list-file.js'
+
+/** The variable of nginx that a deny list sets: the reason, or nothing. */
+export const NGINX_VARIABLE = '$fpki_denied'
+
+/** The first line, by which fpki knows its own file. */
+const MARK = '# Made by fpki devices publish --nginx-map; do not change it, run the command again.\n'
+
+const HEAD = `${MARK}map $ssl_client_serial ${NGINX_VARIABLE} {\n    default "";\n`
+const TAIL = '}\n'
+
+/** A deny list without any device. */
+export const EMPTY_NGINX_MAP = `${HEAD}${TAIL}`
+
+/** Lines of one write. */
+const LINES_AT_ONCE = 1000
+
+/** The file of a deny list. */
+export function nginxMapFile(path: string): ListFile {
+  const isSuch = (head: Buffer) => head.toString('latin1').startsWith(MARK)
+  return { path, isSuch, what: 'a deny list of fpki', option: 'nginxMap' }
+}
+
+/**
+ * Writes the deny list of an nginx: a `map` of the serial numbers of all revoked certificates that have not expired. The same
+ * register gives the same file. Resolves to how many there are. Throws as {@link checkListFile}.
+ */
+export async function writeNginxMap(
+  path: string,
+  { register, now }: { readonly register: Pick<DeviceRegister, 'revoked'>; readonly now: Date },
+  ports: ListFilePorts,
+): Promise<number> {
+  const file = nginxMapFile(path)
+  await checkListFile(file, ports)
+  const revoked = register.revoked({ ca: null, at: now.getTime() })
+  let count = 0
+  async function* content() {
+    yield Buffer.from(HEAD)
+    for await (const some of chunksOf(oneByOne(revoked), LINES_AT_ONCE)) {
+      count += some.length
+      yield Buffer.from(some.map(lineOf).join(''))
+    }
+    yield Buffer.from(TAIL)
+  }
+  await writeListFile(file, content(), ports)
+  return count
+}
+
+function lineOf({ serial, revocation }: CertificateStatus): string {
+  return `    "${nginxSerial(serial)}" ${revocation?.reason ?? 'unspecified'};\n`
+}
+
+/** As nginx has it in $ssl_client_serial: upper-case hex of whole octets, without leading zero octets. */
+function nginxSerial(serial: string): string {
+  const digits = serial.replace(/^(00)+(?=..)/, '')
+  return digits.toUpperCase()
+}

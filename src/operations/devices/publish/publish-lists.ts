@@ -1,0 +1,99 @@
+import * as z from 'zod/mini'
+import type { RegisterPorts } from '../../../devices/open.js'
+import type { DeviceRegister } from '../../../devices/register.js'
+import { jsonDocument } from '../../../json-document.js'
+import type { KeyAccess } from '../../../keystore/root-key.js'
+import { rfc3339 } from '../../../pki/describe.js'
+import { type OpenPki, openPki } from '../../open-pki.js'
+import { publishedFacts } from '../../registration/publish-outbox.js'
+import { requireToWrite } from '../lines/change-register.js'
+import { type RegisterChoice, requireRegister } from '../open-register.js'
+import { type DeviceCrlOptions, writeDeviceCrl } from './device-crl.js'
+import type { ListFilePorts } from './list-file.js'
+import { writeNginxMap } from './nginx-map.js'
+
+/** What `fpki devices publish --json` prints with one of `--nginx-map`, `--crl` and `--foundries`. */
+export const publishListsResult = jsonDocument({
+  /** Absolute. */
+  directory: z.string(),
+  factory: z.string(),
+  /** The deny list for nginx; null: it was not asked for. */
+  nginxMap: z.nullable(
+    z.strictObject({
+      /** Absolute. */
+      file: z.string(),
+      /** How many certificates it has. */
+      certificates: z.int(),
+    }),
+  ),
+  /** null: it was not asked for. */
+  crl: z.nullable(
+    z.strictObject({
+      /** Absolute. */
+      file: z.string(),
+      /** The certificate file of the device CA that signed it. */
+      ca: z.string(),
+      number: z.int(),
+      /** How many certificates it revokes. */
+      certificates: z.int(),
+      thisUpdate: z.string(),
+      nextUpdate: z.string(),
+    }),
+  ),
+  /** How the Factory API was informed; null: it was not asked for. */
+  foundries: z.nullable(publishedFacts),
+})
+
+/** See {@link publishListsResult}. */
+export type PublishListsResult = z.infer<typeof publishListsResult>
+
+/** Options of {@link publishLists}. */
+export interface PublishListsOptions extends RegisterChoice {
+  /** null: the factory that the directory records. */
+  readonly factory: string | null
+  /** Absolute; null: no deny list for nginx. */
+  readonly nginxMap: string | null
+  readonly crl: DeviceCrlOptions | null
+}
+
+/** Ports of {@link publishLists}. */
+export interface PublishListsPorts extends RegisterPorts, Pick<ListFilePorts, 'batches'> {
+  readonly access: KeyAccess
+}
+
+/**
+ * Writes the lists by which gateways refuse devices, from the register. An earlier list is replaced atomically.
+ *
+ * @throws FpkiError as openPki, openDeviceRegister, writeNginxMap and writeDeviceCrl; ERR_NOT_INITIALIZED without a register
+ */
+export async function publishLists(
+  options: PublishListsOptions,
+  ports: PublishListsPorts,
+): Promise<PublishListsResult> {
+  const pki = await openPki(ports.files, options.directory, options.factory)
+  // The number of a CRL is taken from the register.
+  const register = await (options.crl === null ? requireRegister : requireToWrite)(options, ports)
+  try {
+    const nginxMap = await nginxMapOf(options, register, ports)
+    const crl = await crlOf(options, { pki, register }, ports)
+    return { directory: pki.directory.path, factory: pki.factory, nginxMap, crl, foundries: null }
+  } finally {
+    await register.close()
+  }
+}
+
+async function nginxMapOf({ nginxMap: file }: PublishListsOptions, register: DeviceRegister, ports: PublishListsPorts) {
+  if (file === null) return null
+  return { file, certificates: await writeNginxMap(file, { register, now: ports.clock() }, ports) }
+}
+
+async function crlOf(
+  { crl: options }: PublishListsOptions,
+  { pki, register }: { readonly pki: OpenPki; readonly register: DeviceRegister },
+  ports: PublishListsPorts,
+) {
+  if (options === null) return null
+  const scene = { pki, register, now: ports.clock(), access: ports.access }
+  const { thisUpdate, nextUpdate, ...written } = await writeDeviceCrl(options, scene, ports)
+  return { file: options.path, ...written, thisUpdate: rfc3339(thisUpdate), nextUpdate: rfc3339(nextUpdate) }
+}

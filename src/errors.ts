@@ -50,6 +50,7 @@ export type FpkiOption =
   | 'cloud'
   | 'confirm'
   | 'crl'
+  | 'crlSign'
   | 'crlValidity'
   | 'days'
   | 'devices'

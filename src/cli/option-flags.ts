@@ -10,6 +10,7 @@ const FLAGS: Readonly<Record<FpkiOption, string>> = {
   cloud: '--cloud',
   confirm: '--yes',
   crl: '--crl',
+  crlSign: '--crl-sign',
   crlValidity: '--crl-validity',
   days: '--days',
   devices: '--devices',

@@ -72,11 +72,17 @@ export async function answerDevice(devices: FactoryDevices, request: DeviceReque
   }
 }
 
-/** Answers DELETE of a denied device: it is allowed again. */
-export async function answerDenied({ register }: FactoryDevices, text: string): Promise<WireAnswer> {
+const NOT_DENIED_DEVICE = 'there is no such denied device'
+
+/** Answers DELETE of a denied device: it is allowed again, if it was on hold. */
+export async function answerDenied({ register, clock }: FactoryDevices, text: string): Promise<WireAnswer> {
   const uuid = toUuid(text)
-  const allowed = register === null || uuid === null ? [] : await register.allow([uuid], { announce: false })
-  return allowed.length === 0 ? refused(404, 'there is no such denied device') : { status: 200, body: {} }
+  const end = { at: clock().getTime(), announce: false }
+  if (register === null || uuid === null) return refused(404, NOT_DENIED_DEVICE)
+  if ((await register.allow([uuid], end)).length > 0) return { status: 200, body: {} }
+  const denied = (await register.device(uuid))?.denied ?? null
+  if (denied === null) return refused(404, NOT_DENIED_DEVICE)
+  return refused(403, `the device is denied for ever (${denied.reason})`)
 }
 
 async function rename(

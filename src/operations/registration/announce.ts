@@ -1,4 +1,4 @@
-import { publishedDevice } from './inform.js'
+import { inform } from './inform.js'
 import type { Announce } from './model.js'
 import { type Publishing, type PublishPorts, reasonOf } from './publish-batch.js'
 import { REFUSED_WAIT, waitFor } from './publish-schedule.js'
@@ -9,8 +9,8 @@ import { REFUSED_WAIT, waitFor } from './publish-schedule.js'
  */
 export function announceTo({ outbox, api }: Publishing, signal: AbortSignal, ports: PublishPorts): Announce {
   return async (device) => {
-    const entry = { ...device, action: 'announce' as const, attempts: 0 }
-    const outcome = await api.put(publishedDevice(device), { signal, retries: true })
+    const entry = { ...device, attempts: 0 }
+    const outcome = await inform(api, entry, { signal, retries: true })
     if (outcome.kind === 'done') {
       await outbox.delivered([entry])
       return { kind: 'delivered' }

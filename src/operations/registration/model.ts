@@ -91,7 +91,7 @@ export type CloudMode = (typeof CLOUD_MODES)[number]
  * Informs the Factory API of a device whose certificate has just been committed with an entry in the outbox, and settles the
  * entry: what `require` does before it answers.
  */
-export type Announce = (device: Omit<OutboxEntry, 'action' | 'attempts'>) => Promise<Announced>
+export type Announce = (device: Omit<OutboxEntry, 'attempts'>) => Promise<Announced>
 
 /** How an {@link Announce} ended. `failed`: the entry waits for another attempt. */
 export type Announced =

@@ -9,7 +9,7 @@ import { entryOf } from './memory-outbox.js'
 const OPTIONS = { signal: new AbortController().signal, retries: false }
 const DONE = { kind: 'done' } as const
 
-function failed(kind: 'conflict' | 'refused' | 'unknown', status: number) {
+function failed<Kind extends 'conflict' | 'refused' | 'unknown'>(kind: Kind, status: number) {
   return { kind, error: new FactoryApiError(status, `It says ${status}.`, 'Wait.') }
 }
 

@@ -82,7 +82,7 @@ export async function changeDenials(
       ports.input.signal?.throwIfAborted()
       const done =
         change === null
-          ? await register.allow(some, { announce })
+          ? await register.allow(some, { at, announce })
           : await register.deny(some, { reason: change, at, announce })
       count += done.length
     }

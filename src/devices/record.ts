@@ -137,7 +137,8 @@ export function insertKeys(db: Kysely<Schema>): Bulk<never> {
   )
 }
 
-function insertCertificates(db: Kysely<Schema>): Bulk<never> {
+/** Inserts certificates whose serial numbers do not exist. */
+export function insertCertificates(db: Kysely<Schema>): Bulk<never> {
   const times = { issued_at: 0, not_after: 0, state: 'active' as const, ended_at: null, ca: 0 }
   const row = { device: 0, serial: OCTETS, key_hash: OCTETS, der: OCTETS, ...times }
   return bulk((count) =>

@@ -15,7 +15,7 @@ import {
 import type { Schema } from './schema.js'
 
 /** Rows as they are read. Their types are what the schema promises; the file may be damaged, or forged. */
-type Rows = { readonly [Table in keyof Schema]: Selectable<Schema[Table]> }
+export type Rows = { readonly [Table in keyof Schema]: Selectable<Schema[Table]> }
 /** A row of `devices` with the names of its line and CA. */
 export type DeviceRow = Omit<Rows['devices'], 'line' | 'ca'> & { readonly line: string; readonly ca: string }
 export type CertificateRow = Omit<Rows['certificates'], 'id' | 'device' | 'ca'>
@@ -149,7 +149,7 @@ export function octets(value: unknown, column: string, size?: number): Uint8Arra
   return value instanceof Uint8Array && (size === undefined || value.length === size) ? value : damaged(column)
 }
 
-function certificateState(value: unknown, column: string): CertificateState {
+export function certificateState(value: unknown, column: string): CertificateState {
   return CERTIFICATE_STATES.find((state) => state === value) ?? damaged(column)
 }
 

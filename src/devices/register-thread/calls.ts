@@ -7,6 +7,7 @@ export interface ServiceRegister
   extends Pick<DeviceRegister, 'lookUp' | 'commit' | 'abandon' | 'head' | 'outbox' | 'close'> {
   readonly lines: Pick<LineStore, 'get' | 'list'>
   readonly credentials: Pick<CredentialStore, 'token' | 'tokens' | 'stations' | 'stationByCertificate' | 'listed'>
+  readonly lifeCounts: DeviceRegister['lifeCounts']
 }
 
 /** What a thread does for its callers, by the names that messages have. */
@@ -29,6 +30,7 @@ export function callsOf({ lines, credentials, outbox, ...register }: ServiceRegi
     'outbox.conflict': outbox.conflict,
     'outbox.failed': outbox.failed,
     'outbox.state': outbox.state,
+    lifeCounts: register.lifeCounts,
   }
 }
 

@@ -44,6 +44,7 @@ export async function registerInThread(options: SqliteOptions, program: string):
       stationByCertificate: call('credentials.stationByCertificate'),
       listed: call('credentials.listed'),
     },
+    lifeCounts: call('lifeCounts'),
     outbox: {
       take: call('outbox.take'),
       delivered: call('outbox.delivered'),

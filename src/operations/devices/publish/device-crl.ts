@@ -9,6 +9,7 @@ import { signDeviceCrl } from '../../../signer/x509/device-crl.js'
 import type { OpenPki } from '../../open-pki.js'
 import { type DeviceIssuer, findDeviceIssuer } from '../open-issuer.js'
 import { checkListFile, type ListFile, type ListFilePorts, writeListFile } from './list-file.js'
+import { revokedOnce } from './revoked.js'
 
 /** A CRL to write. */
 export interface DeviceCrlOptions {
@@ -78,7 +79,7 @@ async function* entriesOf(
   ca: string,
   now: Date,
 ): AsyncGenerator<RevokedEntry> {
-  for await (const { serial, revocation } of register.revoked({ ca, at: now.getTime() })) {
+  for await (const { serial, revocation } of revokedOnce(register, { ca, at: now.getTime() })) {
     const { at, reason } = revocation ?? { at: now.getTime(), reason: 'unspecified' as const }
     yield { serialNumber: BigInt(`0x${serial}`), revocationDate: new Date(at), reason: DENIAL_REASONS[reason] }
   }

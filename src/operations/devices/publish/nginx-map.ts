@@ -2,6 +2,7 @@ import { chunksOf, oneByOne } from '../../../chunks.js'
 import type { CertificateStatus } from '../../../devices/denial.js'
 import type { DeviceRegister } from '../../../devices/register.js'
 import { checkListFile, type ListFile, type ListFilePorts, writeListFile } from './list-file.js'
+import { revokedOnce } from './revoked.js'
 
 /** The variable of nginx that a deny list sets: the reason, or nothing. */
 export const NGINX_VARIABLE = '$fpki_denied'
@@ -35,7 +36,7 @@ export async function writeNginxMap(
 ): Promise<number> {
   const file = nginxMapFile(path)
   await checkListFile(file, ports)
-  const revoked = register.revoked({ ca: null, at: now.getTime() })
+  const revoked = revokedOnce(register, { ca: null, at: now.getTime() })
   let count = 0
   async function* content() {
     yield Buffer.from(HEAD)

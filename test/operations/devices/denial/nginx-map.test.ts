@@ -34,7 +34,7 @@ function write(path: string, serials: Iterable<string>, reason?: DenialReason) {
 describe('the deny list of an nginx', () => {
   test('replaces an earlier one, and everybody may read it', async () => {
     const path = join(await temporaryDirectory(), 'denied.map')
-    expect(await write(path, ['0f', '8a1b2c'])).toBe(2)
+    expect(await write(path, ['0f', '8a1b2c', '0f'])).toBe(2)
     expect(await readFile(path, 'utf8')).toBe(
       EMPTY_NGINX_MAP.replace('}\n', '    "0F" keyCompromise;\n    "8A1B2C" keyCompromise;\n}\n'),
     )

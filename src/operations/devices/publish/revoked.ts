@@ -1,0 +1,18 @@
+import type { CertificateStatus, RevokedFilter } from '../../../devices/denial.js'
+import type { DeviceRegister } from '../../../devices/register.js'
+
+/**
+ * The revoked certificates of a register, each once: one whose end is recorded while the register is read may be there twice, and
+ * neither nginx nor a CRL takes that.
+ */
+export async function* revokedOnce(
+  register: Pick<DeviceRegister, 'revoked'>,
+  filter: RevokedFilter,
+): AsyncGenerator<CertificateStatus> {
+  const serials = new Set<string>()
+  for await (const status of register.revoked(filter)) {
+    if (serials.has(status.serial)) continue
+    serials.add(status.serial)
+    yield status
+  }
+}

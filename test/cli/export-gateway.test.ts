@@ -152,7 +152,7 @@ test.each([
   expect(await readFile(join(made.home.path, 'gateway', 'tls.pem'), 'utf8')).toBe(tls)
   await output('mv', [path, `${path}.old`])
   const { document } = await exported(made, '--replace', '--listen', '9443', '--upstream', 'http://localhost:81')
-  expect(document.options).toEqual({ listen: '9443', upstream: 'http://localhost:81', at: null })
+  expect(document.options).toEqual({ listen: '9443', upstream: 'http://localhost:81', at: null, denyList: false })
 })
 
 describe('the options in an nginx.conf', () => {

@@ -63,7 +63,7 @@ ${denyList ? DENY : ''}${isOpen ? open(file('device-cas.pem'), upstream) : CLOSE
  * compares hundreds of them for each request.
  */
 function mapOf(denyList: string): string {
-  return `# The deny list sets $fpki_denied: fpki devices publish --nginx-map.
+  return `# The deny list, which sets $fpki_denied. These sizes must come before any other map.
 map_hash_max_size 1048576;
 map_hash_bucket_size 1024;
 include ${denyList};

@@ -1,3 +1,4 @@
+import { counted } from '../../../counted.js'
 import { type FpkiCode, FpkiError } from '../../../errors.js'
 import { thisMachine } from '../../../machine/index.js'
 import {
@@ -89,7 +90,7 @@ function deviceLine({ devices }: PkiStatus, quiet: boolean): readonly string[] {
     expiring === 0 ? '' : `; ${expiring} ${expiring === 1 ? 'expires' : 'expire'} before ${expiringBefore.slice(0, 10)}`
   const months = devices.expiringByMonth.filter((one) => one.devices > 0 && one.month !== 'later')
   return [
-    `  ${count} ${count === 1 ? 'device' : 'devices'}, ${production} in production${soon}`,
+    `  ${counted(count, 'device')}, ${production} in production${soon}`,
     ...(denied + unconfirmed === 0 ? [] : [`  denied: ${denied}; renewals not confirmed yet: ${unconfirmed}`]),
     ...(months.length === 0 ? [] : [`  expiring: ${months.map((one) => `${one.month} ${one.devices}`).join(', ')}`]),
   ]

@@ -1,4 +1,5 @@
 import { namedFactory } from '../../../config/settings.js'
+import { counted } from '../../../counted.js'
 import { ON_HOLD } from '../../../devices/denial.js'
 import { deviceFiles } from '../../../machine/devices.js'
 import { thisMachine } from '../../../machine/index.js'
@@ -72,7 +73,7 @@ function sourceOf(from: string, io: Io): string | null {
 function questionOf({ changing }: DenialPlan, reason: DenialChange) {
   const isFinal = reason !== null && reason !== ON_HOLD && changing.length > 0
   const dangers = isFinal
-    ? [`${countOf(changing.length)} will be denied for ever (${reason}), and cannot be allowed again.`]
+    ? [`${counted(changing.length, 'device')} will be denied for ever (${reason}), and cannot be allowed again.`]
     : []
   return { summary: [], dangers, question: changing.length === 1 ? 'Deny it?' : 'Deny them?', ask: 'dangers' as const }
 }
@@ -84,9 +85,9 @@ function report(result: ChangeDenialsResult): readonly string[] {
   const unchanged = devices - changed
   const why = action === 'deny' ? 'denied already' : 'not denied'
   return [
-    `${verb} ${countOf(changed)}${how}.`,
-    ...(madeFinal > 0 ? [`On hold before, and denied for ever now: ${countOf(madeFinal)}.`] : []),
-    ...(unchanged > 0 ? [`Unchanged, because ${why}: ${countOf(unchanged)}.`] : []),
+    `${verb} ${counted(changed, 'device')}${how}.`,
+    ...(madeFinal > 0 ? [`On hold before, and denied for ever now: ${counted(madeFinal, 'device')}.`] : []),
+    ...(unchanged > 0 ? [`Unchanged, because ${why}: ${counted(unchanged, 'device')}.`] : []),
     ...(dryRun || changed === 0 ? [] : nextSteps(result)),
   ]
 }
@@ -102,8 +103,4 @@ function nextSteps({ action, reason, queued, directory }: ChangeDenialsResult): 
       ? [`Inform the Factory API: \`fpki devices publish ${word} --foundries\`; \`devices serve\` does it, too.`]
       : []),
   ]
-}
-
-function countOf(devices: number): string {
-  return `${devices} ${devices === 1 ? 'device' : 'devices'}`
 }

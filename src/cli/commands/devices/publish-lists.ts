@@ -1,4 +1,5 @@
 import { namedFactory } from '../../../config/settings.js'
+import { counted } from '../../../counted.js'
 import { FpkiError } from '../../../errors.js'
 import { deviceFiles } from '../../../machine/devices.js'
 import { thisMachine } from '../../../machine/index.js'
@@ -57,7 +58,7 @@ function report({ nginxMap, crl }: PublishListsResult): readonly string[] {
     nginxMap === null
       ? []
       : [
-          `Wrote the deny list ${nginxMap.file}: ${certificates(nginxMap.certificates)}.`,
+          `Wrote the deny list ${nginxMap.file}: ${counted(nginxMap.certificates, 'revoked certificate')}.`,
           'nginx reads it when it reloads: `nginx -t && nginx -s reload`.',
         ]
   if (crl === null) return map
@@ -65,11 +66,7 @@ function report({ nginxMap, crl }: PublishListsResult): readonly string[] {
   const form = /\.(der|crl)$/i.test(file) ? ' -inform DER' : ''
   return [
     ...map,
-    `Wrote CRL number ${number} of ${ca} to ${file}: ${certificates(crl.certificates)}, valid until ${nextUpdate}.`,
+    `Wrote CRL number ${number} of ${ca} to ${file}: ${counted(crl.certificates, 'revoked certificate')}, valid until ${nextUpdate}.`,
     `To look at it: \`openssl crl${form} -in ${shellWord(file)} -noout -text\`.`,
   ]
-}
-
-function certificates(count: number): string {
-  return `${count} revoked ${count === 1 ? 'certificate' : 'certificates'}`
 }

@@ -1,3 +1,4 @@
+import { counted } from '../../../counted.js'
 import { thisMachine } from '../../../machine/index.js'
 import type { PublishListsResult } from '../../../operations/devices/publish/publish-lists.js'
 import { factoryOfPki } from '../../../operations/open-pki.js'
@@ -57,15 +58,12 @@ function report(published: PublishOutboxResult, progress: Progress): void {
   const { sent, conflicts, refused, waiting, reason, directory, api, devices } = published
   for (const { uuid, kind, reason: why } of devices.slice(0, LISTED)) progress.warn(`${uuid}, ${kind}: ${why}.`)
   if (devices.length > LISTED) progress.warn(`There are more; --json lists up to 1,000.`)
-  progress.note(`${api} was informed of ${count(sent)}.`)
+  progress.note(`${api} was informed of ${counted(sent, 'device')}.`)
   if (conflicts > 0)
     progress.warn(
-      `It knows ${count(conflicts)} with another key: \`fpki devices list ${shellWord(directory)} --state conflict\`.`,
+      `It knows ${counted(conflicts, 'device')} with another key: \`fpki devices list ${shellWord(directory)} --state conflict\`.`,
     )
-  if (refused > 0) progress.warn(`It refused ${count(refused)}.`)
-  if (waiting > 0) progress.warn(`Still waiting: ${count(waiting)}${reason === null ? '' : ` (${reason})`}.`)
-}
-
-function count(devices: number): string {
-  return `${devices} device${devices === 1 ? '' : 's'}`
+  if (refused > 0) progress.warn(`It refused ${counted(refused, 'device')}.`)
+  if (waiting > 0)
+    progress.warn(`Still waiting: ${counted(waiting, 'device')}${reason === null ? '' : ` (${reason})`}.`)
 }

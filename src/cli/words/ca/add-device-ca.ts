@@ -25,7 +25,6 @@ const EXAMPLE = `
 Examples:
   $ fpki ca add-device-ca "$HOME/acme" --local-ca --local-ca-filename site-b.pem
   $ fpki ca add-device-ca "$HOME/acme" --online-ca
-  $ fpki ca add-device-ca "$HOME/acme" --local-ca --local-ca-filename site-c.pem --crl-sign
 
 Existing device CAs stay active. The previous online-crt is kept as
 online-crt.bak, or online-crt.bak.1 and so on.

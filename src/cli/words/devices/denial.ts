@@ -52,8 +52,8 @@ function withNames(command: Command): Command {
 const DENY = `
 Examples:
   $ fpki devices deny "$HOME/acme" 0f3a8a7e-52a4-4c1c-9d0e-6a51b8d2a001
-  $ fpki devices deny "$HOME/acme" --from stolen.txt --reason keyCompromise --yes
-  $ fpki devices deny "$HOME/acme" --from stolen.txt --dry-run
+  $ fpki devices deny "$HOME/acme" --from uuids.txt --reason keyCompromise --yes
+  $ fpki devices deny "$HOME/acme" --from uuids.txt --dry-run
 
 A denied device gets no other certificate, and all that it has are revoked. If
 one of the devices is not in the register, nothing is changed.
@@ -67,7 +67,7 @@ fpki's own services refuse the device at once. Gateways need a new list: see
 const ALLOW = `
 Examples:
   $ fpki devices allow "$HOME/acme" 0f3a8a7e-52a4-4c1c-9d0e-6a51b8d2a001
-  $ fpki devices allow "$HOME/acme" --from found.txt --json
+  $ fpki devices allow "$HOME/acme" --from uuids.txt --json
 
 Only certificateHold can be ended. If one of the devices is denied for another
 reason, or is not in the register, nothing is changed.

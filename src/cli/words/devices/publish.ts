@@ -34,7 +34,7 @@ ones atomically. Run the command from cron, and reload the gateway: see
 docs/denial.md. A CRL needs a device CA that was added with --crl-sign.
 
 The registration service informs the Factory API itself. This command tries all
-devices that wait at once, also those that the API has refused. A device that the
-API knows with another key gets the state conflict, and is not sent again.
+devices that wait at once, also those that the API has refused. A device that
+the API knows with another key gets the state conflict, and is not sent again.
 
 The exit code is 0 when no device waits any more, otherwise 4.`

@@ -19,7 +19,7 @@ export function addSeenDevices(devices: Command, io: Io): void {
 const EXAMPLE = `
 Examples:
   $ fpki devices seen "$HOME/acme" --from seen.log
-  $ fpki devices seen "$HOME/acme" --from - --json < seen.log
+  $ fpki devices seen "$HOME/acme" --from seen.log --json
 
 A device that has used a renewed certificate does not need the one before, which
 ends then; otherwise it ends with the overlap. In nginx:

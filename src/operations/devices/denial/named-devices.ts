@@ -56,7 +56,8 @@ function usage(message: string): FpkiError {
   return new FpkiError(
     'ERR_USAGE',
     message,
-    'Nothing was changed. Give UUIDs such as 0f3a8a7e-52a4-4c1c-9d0e-6a51b8d2a001, or a list of them with --from FILE.',
+    'Nothing was changed. Give UUIDs such as 0f3a8a7e-52a4-4c1c-9d0e-6a51b8d2a001, or a list of them.',
+    { option: 'from' },
   )
 }
 

@@ -91,7 +91,7 @@ function requireCrlSign({ directory }: OpenPki, { ca, file }: DeviceIssuer): voi
   throw new FpkiError(
     'ERR_USAGE',
     `${directory.path}/${file} may not sign CRLs: its keyUsage has no cRLSign.`,
-    `Nothing was written. Create a device CA with \`fpki ca add-device-ca ${at} --local-ca --local-ca-filename NAME.pem --crl-sign\`; for devices of this one, use --nginx-map or OCSP.`,
+    `Nothing was written. Create a device CA with \`fpki ca add-device-ca ${at} --local-ca --local-ca-filename NAME.pem --crl-sign\`; for devices of this one, use a deny list for nginx, or OCSP.`,
     { option: 'crl' },
   )
 }

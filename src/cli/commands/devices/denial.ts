@@ -1,6 +1,5 @@
 import { namedFactory } from '../../../config/settings.js'
 import { counted } from '../../../counted.js'
-import { ON_HOLD } from '../../../devices/denial.js'
 import { deviceFiles } from '../../../machine/devices.js'
 import { thisMachine } from '../../../machine/index.js'
 import {
@@ -8,7 +7,7 @@ import {
   type ChangeDenialsResult,
   changeDenials,
 } from '../../../operations/devices/denial/change-denials.js'
-import type { DenialChange, DenialPlan } from '../../../operations/devices/denial/denial-plan.js'
+import { type DenialChange, type DenialPlan, isFinal } from '../../../operations/devices/denial/denial-plan.js'
 import { shellWord } from '../../../shell-word.js'
 import { type ConfirmFlags, confirm } from '../../confirm.js'
 import { filePath, resolved } from '../../directory.js'
@@ -20,14 +19,18 @@ import { storeOf } from '../../store.js'
 /** The flags of `devices deny` and `devices allow`. */
 export interface DenialFlags extends CommonFlags, ConfirmFlags {
   readonly from?: string
-  readonly reason?: NonNullable<DenialChange>
   readonly dryRun?: true
   readonly store?: string
 }
 
+/** The flags of `devices deny`. */
+export interface DenyFlags extends DenialFlags {
+  readonly reason: NonNullable<DenialChange>
+}
+
 /** `fpki devices deny <directory> [uuid...]` */
-export function deny(directory: string, uuids: readonly string[], flags: DenialFlags, io: Io): Promise<void> {
-  return change(directory, { uuids, reason: flags.reason ?? ON_HOLD }, flags, io)
+export function deny(directory: string, uuids: readonly string[], flags: DenyFlags, io: Io): Promise<void> {
+  return change(directory, { uuids, reason: flags.reason }, flags, io)
 }
 
 /** `fpki devices allow <directory> [uuid...]` */
@@ -71,10 +74,10 @@ function sourceOf(from: string, io: Io): string | null {
 
 /** Only what cannot be undone is asked for. */
 function questionOf({ changing }: DenialPlan, reason: DenialChange) {
-  const isFinal = reason !== null && reason !== ON_HOLD && changing.length > 0
-  const dangers = isFinal
-    ? [`${counted(changing.length, 'device')} will be denied for ever (${reason}), and cannot be allowed again.`]
-    : []
+  const dangers =
+    isFinal(reason) && changing.length > 0
+      ? [`${counted(changing.length, 'device')} will be denied for ever (${reason}), and cannot be allowed again.`]
+      : []
   return { summary: [], dangers, question: changing.length === 1 ? 'Deny it?' : 'Deny them?', ask: 'dangers' as const }
 }
 
@@ -97,7 +100,7 @@ function nextSteps({ action, reason, queued, directory }: ChangeDenialsResult): 
   const hold = `\`fpki devices allow ${word} UUID\` ends a hold; \`fpki devices deny ${word} UUID --reason keyCompromise\` makes it final.`
   const effect = action === 'deny' ? 'accept them' : 'refuse them'
   return [
-    ...(reason === ON_HOLD ? [hold] : []),
+    ...(reason !== null && !isFinal(reason) ? [hold] : []),
     `Gateways still ${effect}: give them new lists with \`fpki devices publish ${word} --nginx-map FILE\`.`,
     ...(queued
       ? [`Inform the Factory API: \`fpki devices publish ${word} --foundries\`; \`devices serve\` does it, too.`]

@@ -10,7 +10,7 @@ import { type DenialChange, type DenialPlan, firstOf, planDenial, slicesOf } fro
 import { type NamedDevices, readNamedDevices } from './named-devices.js'
 
 /** The reasons of `devices deny`, as RFC 5280 names them. */
-export const REASONS = Object.keys(DENIAL_REASONS) as readonly DenialReason[]
+const REASONS = Object.keys(DENIAL_REASONS) as readonly DenialReason[]
 
 /** What `fpki devices deny --json` and `fpki devices allow --json` print. */
 export const changeDenialsResult = jsonDocument({

@@ -6,6 +6,11 @@ import { directoryWords, type RegisterChoice } from '../open-register.js'
 /** What `devices deny` and `devices allow` do with devices; null: their denial ends. */
 export type DenialChange = DenialReason | null
 
+/** Whether nothing ends a denial for this reason. */
+export function isFinal(reason: DenialChange): boolean {
+  return reason !== null && reason !== ON_HOLD
+}
+
 /** What a change does to the devices that it names. */
 export interface DenialPlan {
   /** The devices whose denial changes. */
@@ -17,7 +22,7 @@ export interface DenialPlan {
 }
 
 /** Devices of one query or transaction: so many that a million are quick, and so few that others need not wait. */
-export const DEVICES_AT_ONCE = 500
+const DEVICES_AT_ONCE = 500
 
 /** How many devices an error names. */
 const NAMED = 5

@@ -90,7 +90,7 @@ const PACKAGES = [
     'fpki starts flock, itself, and systemd-notify.',
   ),
   only(
-    ['issuance/device-batch/', 'devices/register-thread/'],
+    ['issuance/device-batch/', 'operations/registration/issuing-thread/'],
     ['worker_threads'],
     'Only batches of device certificates, and the register of a service, need more than one core.',
   ),

@@ -24,7 +24,7 @@ export {
 export * from './devices/outbox.js'
 export * from './devices/refusal.js'
 export * from './devices/register.js'
-export type { ServiceRegister } from './devices/register-thread/calls.js'
+export type { ServiceRegister } from './operations/registration/issuing-thread/calls.js'
 export { FILE_MEANINGS, PKI_FILES, type PkiFile } from './directory/names.js'
 export type { KeyRef } from './directory/records.js'
 export { type FpkiCode, FpkiError, type FpkiOption } from './errors.js'

@@ -95,7 +95,7 @@ function otherKey(uuid: string): Refusal {
 
 /** Why a device may have no further certificate from a line at all; null: it may. */
 export function deviceConflict({ uuid, line, state }: DeviceRecord, wanted: string): Refusal | null {
-  if (state === 'denied') return { code: 'uuid-taken', reason: `the device ${uuid} is denied` }
+  if (state === 'denied') return { code: 'denied', reason: `the device ${uuid} is denied` }
   if (line === wanted) return null
   return { code: 'uuid-taken', reason: `the device ${uuid} belongs to the line ${line}` }
 }

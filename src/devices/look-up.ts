@@ -89,7 +89,7 @@ export function selectDevices(db: Kysely<Schema>) {
       'devices.credential',
       'devices.state',
     ])
-    .select(['devices.issued_at', 'devices.not_after'])
+    .select(['devices.issued_at', 'devices.not_after', 'devices.denied_at', 'devices.denied_reason'])
 }
 
 function ownersOfKeys(db: Kysely<Schema>): Bulk<{ readonly key_hash: Uint8Array; readonly uuid: Uint8Array }> {

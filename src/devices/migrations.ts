@@ -198,10 +198,7 @@ async function addLaterLife(db: Kysely<Schema>, engine: Engine): Promise<void> {
     .alterTable('cas')
     .addColumn('crl_number', integer, (column) => column.notNull().defaultTo(0))
     .execute()
-  await db.schema
-    .alterTable('outbox')
-    .addColumn('action', 'text', (column) => column.notNull().defaultTo('announce'))
-    .execute()
+  await keepOutboxWithoutCertificates(db, engine)
   const partial = {
     certificates_ended: ['certificates', 'ended_at'],
     devices_denied: ['devices', 'denied_at'],
@@ -210,6 +207,26 @@ async function addLaterLife(db: Kysely<Schema>, engine: Engine): Promise<void> {
     const index = db.schema.createIndex(name).on(table).columns([column])
     await index.where(sql.ref(column), 'is not', null).execute()
   }
+}
+
+/** A device that another service registered has no certificate here, but may be denied. SQLite cannot change a column. */
+async function keepOutboxWithoutCertificates(db: Kysely<Schema>, { table, ...engine }: Engine): Promise<void> {
+  const integer = sql.raw(engine.integer)
+  await db.schema.alterTable('outbox').renameTo('older_outbox').execute()
+  await table(db.schema.createTable('outbox'))
+    .addColumn('device', integer, (column) => column.notNull().primaryKey().references('devices.id'))
+    .addColumn('certificate', integer, (column) => column.references('certificates.id'))
+    .addColumn('created_at', integer, (column) => column.notNull())
+    .addColumn('next_at', integer, (column) => column.notNull())
+    .addColumn('taken_until', integer)
+    .addColumn('attempts', integer, (column) => column.notNull().defaultTo(0))
+    .addColumn('reason', 'text')
+    .addColumn('action', 'text', (column) => column.notNull().defaultTo('announce'))
+    .execute()
+  await sql`insert into outbox (device, certificate, created_at, next_at, taken_until, attempts, reason)
+    select device, certificate, created_at, next_at, taken_until, attempts, reason from older_outbox`.execute(db)
+  await db.schema.dropTable('older_outbox').execute()
+  await createIndexes(db, REGISTRATION_INDEXES)
 }
 
 /**

@@ -42,7 +42,7 @@ export function sqlRegister(
     jobs: sqlJobs(db, transactions),
     credentials: sqlCredentials(db, transactions),
     outbox: sqlOutbox(db, engine, transactions),
-    ...deviceChanges(transactions),
+    ...deviceChanges(engine, transactions),
     lookUp: async (requests) =>
       (await lookUpAll(db, requests)).map(({ device, certificate, keyOwner }) => ({ device, certificate, keyOwner })),
     commit: (commit) => commitOrder(record, ids, commit),

@@ -55,18 +55,16 @@ export function deviceMachine({ random }: Pick<Machine, 'random'>, threads: Devi
 }
 
 /**
- * The same for a service, which has many small batches: where there is more than one core, all of them are made in worker
- * threads, and a SQLite register has a thread of its own, while this thread answers clients.
+ * The same for a service, which has many small batches. This thread answers clients. Where there is another core, a SQLite
+ * register has it, with the keys of files: what is looked up, signed and committed there comes back in one message. Other worker
+ * threads check requests, if there are cores for them.
  */
 export function serviceMachine(machine: Pick<Machine, 'random'>, threads: ServiceThreads): ServiceMachine {
   const { registerProgram, threads: cores = availableParallelism() } = threads
-  if (cores === 1) return deviceMachine(machine, { ...threads, from: Number.POSITIVE_INFINITY })
-  const own = Number(process.env['XT'] ?? 0)
-  const devices =
-    own === 0
-      ? deviceMachine(machine, { ...threads, from: Number.POSITIVE_INFINITY })
-      : deviceMachine(machine, { ...threads, threads: own, from: 0 })
-  if (registerProgram === undefined) return devices
+  const others = cores - (registerProgram === undefined ? 1 : 2)
+  const pool = others > 0 ? { threads: others, from: 0 } : { from: Number.POSITIVE_INFINITY }
+  const devices = deviceMachine(machine, { ...threads, ...pool })
+  if (cores === 1 || registerProgram === undefined) return devices
   return { ...devices, openRegister: (options) => registerInThread(options, registerProgram) }
 }
 

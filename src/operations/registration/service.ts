@@ -36,15 +36,10 @@ export interface ServicePorts {
 }
 
 /**
- * The rows of a commit; and two batches, so that one is signed while another is on its way to the disk. A commit costs as much
- * as signing a dozen certificates, so that a few requests wait for more of them for a moment.
+ * The rows of a commit; and several batches, so that the thread that issues finds the next one when it has ended one. A commit
+ * costs as much as signing some certificates, so that a few requests wait for more of them for a moment.
  */
-const LIMITS = {
-  least: Number(process.env['XL'] ?? 16),
-  most: 256,
-  atOnce: Number(process.env['XA'] ?? 2),
-  wait: Number(process.env['XW'] ?? 2),
-}
+const LIMITS = { least: 8, most: 256, atOnce: 4, wait: 1 }
 
 /**
  * A line is as it was a second ago at most when requests are decided on; whether it is open, and its quota, decides the

@@ -78,7 +78,7 @@ function startThread(workerData: SqliteOptions, program: string) {
   const worker = new Worker(program, {
     workerData,
     env: {},
-    execArgv: process.env['XP'] ? ['--cpu-prof', '--cpu-prof-dir=/tmp/prof2'] : [],
+    execArgv: [],
     resourceLimits: LIMITS,
   })
   const waiting = new Map<number, Waiting>()

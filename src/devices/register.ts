@@ -25,7 +25,8 @@ export interface DeviceRegister {
   commit(commit: Commit): Promise<readonly CommitOutcome[]>
   /**
    * Records certificates that a kit issued, with their own times and states; those that it has already stay. They count, but
-   * are recorded even above the quota of their line: a certificate that exists must not be missing here.
+   * are recorded even above the quota of their line: a certificate that exists must not be missing here. A device that is denied
+   * there is denied here, on hold if its certificate was here already.
    */
   importCertificates(certificates: readonly ImportedCertificate[]): Promise<readonly ImportOutcome[]>
   /**
@@ -166,7 +167,12 @@ export interface DeviceCertificate {
 
 /** A device with all its certificates, the newest first. */
 export interface DeviceDetails extends DeviceRecord {
-  readonly certificates: readonly StoredCertificate[]
+  readonly certificates: readonly IssuedCertificate[]
+}
+
+/** A certificate with the device CA that signed it: SHA-256 of its certificate, lower-case hex. */
+export interface IssuedCertificate extends StoredCertificate {
+  readonly ca: string
 }
 
 /** Certificates that were signed and are not known to anybody yet. */
@@ -212,6 +218,12 @@ export interface ImportedCertificate extends Omit<NewCertificate, 'proof'> {
   readonly ca: string
   readonly issuedAt: number
   readonly state: CertificateState
+  /** When it ended, or will; null: it is active, or ended when it was issued. */
+  readonly endedAt: number | null
+  /** When it was first seen in use; null: never. */
+  readonly seenAt: number | null
+  /** Since when its device is denied, and why; null: it is not. */
+  readonly denied: Revocation | null
 }
 
 /** Devices that another service registered, all for one line. */

@@ -2,9 +2,10 @@ import type { FpkiCode, FpkiOption } from '../../errors.js'
 import type { CredentialStore } from '../credential-store.js'
 import type { DeviceRegister, LineStore } from '../register.js'
 
-/** What the registration service uses of a register. */
+/** What the services for devices use of a register. */
 export interface ServiceRegister
-  extends Pick<DeviceRegister, 'lookUp' | 'commit' | 'abandon' | 'head' | 'outbox' | 'close'> {
+  extends Pick<DeviceRegister, 'lookUp' | 'commit' | 'abandon' | 'head' | 'outbox' | 'close'>,
+    Pick<DeviceRegister, 'renew' | 'presented' | 'seen' | 'statuses' | 'lifeCounts'> {
   readonly lines: Pick<LineStore, 'get' | 'list'>
   readonly credentials: Pick<CredentialStore, 'token' | 'tokens' | 'stations' | 'stationByCertificate' | 'listed'>
 }
@@ -15,6 +16,11 @@ export function callsOf({ lines, credentials, outbox, ...register }: ServiceRegi
     lookUp: register.lookUp,
     commit: register.commit,
     abandon: register.abandon,
+    renew: register.renew,
+    presented: register.presented,
+    seen: register.seen,
+    statuses: register.statuses,
+    lifeCounts: register.lifeCounts,
     head: register.head,
     close: register.close,
     'lines.get': lines.get,

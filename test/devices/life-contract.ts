@@ -3,7 +3,18 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Denial } from '../../src/devices/denial.js'
 import { ALL_DEVICES, type DeviceRegister } from '../../src/devices/register.js'
 import { deviceIn, lifeOf, OVERLAP, renewalOf, statusWord } from './life-scene.js'
-import { CA, collect, commitOf, DAY, hold, NOON, newCertificate, newCertificates, wordsOf } from './register-scene.js'
+import {
+  CA,
+  collect,
+  commitOf,
+  DAY,
+  hold,
+  importedOf,
+  NOON,
+  newCertificate,
+  newCertificates,
+  wordsOf,
+} from './register-scene.js'
 
 const announced = (reason: Denial['reason'], at = NOON): Denial => ({ reason, at, announce: true })
 const OTHER_CA = 'ab'.repeat(32)
@@ -100,6 +111,46 @@ export function lifeContractOf(scene: () => Promise<() => Promise<DeviceRegister
       await register.allow([old.uuid], { at: NOON, announce: false })
       expect(await register.device(old.uuid)).toEqual(before)
       expect(await words([next.serial], NOON + 3 * DAY)).toEqual(['good'])
+    })
+  })
+
+  describe('an import', () => {
+    test('keeps when certificates end and were seen, and denies devices', async () => {
+      const [old, next, single] = newCertificates(3)
+      if (!(old && next && single)) throw new Error('no certificates')
+      const kit = [
+        importedOf(old, { state: 'superseded', endedAt: NOON + 30 * DAY, seenAt: NOON }),
+        importedOf({ ...next, uuid: old.uuid }, { issuedAt: NOON + DAY }),
+        importedOf(single, { denied: { at: NOON, reason: 'keyCompromise' } }),
+      ]
+      expect(wordsOf(await register.importCertificates(kit))).toEqual(['imported', 'imported', 'imported'])
+      expect(await lifeOf(register, old.uuid)).toEqual(['active ends - seen -', 'superseded ends 30 seen 0'])
+      expect(await words([old.serial, next.serial], NOON + DAY)).toEqual(['good until 30', 'good'])
+      expect(await words([single.serial], NOON)).toEqual(['keyCompromise 0'])
+    })
+
+    test('records a further certificate of a device that is denied here, and leaves it denied', async () => {
+      const old = await deviceIn(register)
+      await register.deny([old.uuid], hold(NOON))
+      const next = newCertificate({ uuid: old.uuid })
+      expect(wordsOf(await register.importCertificates([importedOf(next, { issuedAt: NOON + 1 })]))).toEqual([
+        'imported',
+      ])
+      expect(await register.device(old.uuid)).toMatchObject({ state: 'denied', issuedAt: NOON + 1 })
+      expect(await words([old.serial, next.serial], NOON)).toEqual(['certificateHold 0', 'certificateHold 0'])
+    })
+
+    test('puts only on hold what was here already, and does not end it', async () => {
+      const old = await deviceIn(register)
+      const next = await renewed(old)
+      const denied = { at: NOON, reason: 'keyCompromise' } as const
+      const again = importedOf(
+        { ...newCertificate(), ...next },
+        { issuedAt: NOON + DAY, seenAt: NOON, endedAt: NOON, state: 'superseded', denied },
+      )
+      expect(wordsOf(await register.importCertificates([again]))).toEqual(['existing'])
+      expect(await lifeOf(register, old.uuid)).toEqual(['active ends - seen -', 'superseded ends 31 seen 1'])
+      expect(await register.device(old.uuid)).toMatchObject({ denied: { at: NOON, reason: 'certificateHold' } })
     })
   })
 

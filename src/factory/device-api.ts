@@ -36,7 +36,7 @@ export interface DeviceApi {
   readonly name: string
   /** Informs the API of a device. Doing so again changes nothing. */
   put(device: PublishedDevice, options: PutOptions): Promise<PutOutcome>
-  /** Denies a device by its UUID. Doing so again may be `unknown`: the API may have forgotten the device. */
+  /** Denies a device by its UUID. Doing so again changes nothing. */
   deny(uuid: string, options: PutOptions): Promise<DenyOutcome>
   /** Ends the denial of a device by its UUID, if there is one. `refused`: the API denies it for ever. */
   allow(uuid: string, options: PutOptions): Promise<PutOutcome>

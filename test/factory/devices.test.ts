@@ -117,7 +117,6 @@ describe('to deny a device', () => {
   test.each([
     [200, '{}', 'done'],
     [204, '', 'done'],
-    [404, '{"message": "no such device"}', 'unknown'],
     [400, '', 'refused'],
     [409, '', 'refused'],
     [401, '', 'unavailable'],
@@ -129,6 +128,24 @@ describe('to deny a device', () => {
     expect((await api.devices.deny(UUID, ONCE)).kind).toBe(kind)
     expect(server.seen).toMatchObject([{ method: 'DELETE', path, headers: { 'osf-token': TOKEN }, body: '' }])
   })
+
+  test.each([
+    // It is denied already.
+    [200, 'done'],
+    [404, 'unknown'],
+    // A server without that path.
+    [405, 'unknown'],
+    [503, 'unavailable'],
+  ])(
+    'looks for it among the denied ones when there is no such device: %i means that it is %s',
+    async (status, kind) => {
+      const { api, server } = await overHttp()
+      server.others.set(path, () => ({ status: 404, body: { message: 'no such device' } }))
+      server.others.set(`/ota/factories/acme/denied-devices/${UUID}/`, () => ({ status, body: {} }))
+      expect((await api.devices.deny(UUID, ONCE)).kind).toBe(kind)
+      expect(server.seen.map(({ method }) => method)).toEqual(['DELETE', 'GET'])
+    },
+  )
 })
 
 describe('to allow a device', () => {

@@ -40,16 +40,20 @@ async function put(
   return knownOnly(await exchange(options, { method: 'PUT', path: DEVICES, body }, what, how))
 }
 
-/** Deleting a device denies it. */
+/** Deleting a device denies it. One that the API does not have may be denied already, such as when an answer was lost. */
 async function deny(options: DevicesOptions, uuid: string, how: PutOptions): Promise<DenyOutcome> {
   const query = new URLSearchParams({ factory: options.factory, 'by-uuid': '1' })
   const path = `${DEVICES}${encodeURIComponent(uuid)}/?${query}`
   const what = { call: 'DELETE devices', aboutDevice: [...ABOUT_THE_DEVICE, 409], conflict: [], none: [404] }
-  return exchange(options, { method: 'DELETE', path }, what, how)
+  const deleted = await exchange(options, { method: 'DELETE', path }, what, how)
+  if (deleted.kind !== 'unknown') return deleted
+  const call = { call: 'GET denied-devices', aboutDevice: ABOUT_THE_DEVICE, conflict: [], none: [404, 405] }
+  const listed = await exchange(options, { method: 'GET', path: deniedPath(options, uuid) }, call, how)
+  return listed.kind === 'unknown' ? deleted : listed
 }
 
 async function allow(options: DevicesOptions, uuid: string, how: PutOptions): Promise<PutOutcome> {
-  const path = `/ota/factories/${encodeURIComponent(options.factory)}/denied-devices/${encodeURIComponent(uuid)}/`
+  const path = deniedPath(options, uuid)
   // 403: it is denied for ever. The owner of a token without the scope learns it from the reason.
   const what = {
     call: 'DELETE denied-devices',
@@ -59,6 +63,10 @@ async function allow(options: DevicesOptions, uuid: string, how: PutOptions): Pr
   }
   const outcome = await exchange(options, { method: 'DELETE', path }, what, how)
   return outcome.kind === 'unknown' ? { kind: 'done' } : outcome
+}
+
+function deniedPath({ factory }: DevicesOptions, uuid: string): string {
+  return `/ota/factories/${encodeURIComponent(factory)}/denied-devices/${encodeURIComponent(uuid)}/`
 }
 
 /** A call, and what the statuses of its answers mean. */

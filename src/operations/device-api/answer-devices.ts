@@ -74,6 +74,14 @@ export async function answerDevice(devices: FactoryDevices, request: DeviceReque
 
 const NOT_DENIED_DEVICE = 'there is no such denied device'
 
+/** Answers GET of a denied device. */
+export async function answerDeniedDevice(devices: FactoryDevices, text: string): Promise<WireAnswer> {
+  const uuid = toUuid(text)
+  const device = devices.register === null || uuid === null ? null : await devices.register.device(uuid)
+  if (device === null || device.denied === null) return refused(404, NOT_DENIED_DEVICE)
+  return { status: 200, body: deviceDocument(device, await ownerOf(devices)) }
+}
+
 /** Answers DELETE of a denied device: it is allowed again, if it was on hold. */
 export async function answerDenied({ register, clock }: FactoryDevices, text: string): Promise<WireAnswer> {
   const uuid = toUuid(text)

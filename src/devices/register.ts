@@ -1,6 +1,6 @@
 import type { Random } from '../ports.js'
 import type { Credential, CredentialStore } from './credential-store.js'
-import type { CertificateStatus, Denial, RevokedFilter } from './denial.js'
+import type { CertificateStatus, Denial, Revocation, RevokedFilter } from './denial.js'
 import type {
   CertificateState,
   DeviceFacts,

@@ -103,7 +103,7 @@ export const EXTENSION_RULES: readonly CertificateRule[] = [
   {
     code: 'key-usage-extra',
     severity: 'warning',
-    cite: 'docs/profile.md#key-usage; docs/profile.md#crl-sign',
+    cite: 'docs/profile.md#key-usage',
     applies: ({ role, parsedExtensions }) => role !== null && parsedExtensions.keyUsage !== null,
     check: (certificate) => extra(permittedUsages(certificate), certificate.parsedExtensions.keyUsage),
   },

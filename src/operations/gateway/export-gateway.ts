@@ -71,7 +71,8 @@ export async function exportGateway(
   checkNginxOptions(nginxOptionsOf(effectiveOptions(options, null), directory))
   // Fail before anything is created.
   await readGateway(source)
-  optionsInConfiguration(await existingFiles(files, options), directory)
+  const earlier = optionsInConfiguration(await existingFiles(files, options), directory)
+  await denyListFiles(files, options, effectiveOptions(options, earlier))
   await files.makeDirectory(directory)
   await files.checkDirectory(directory)
   const lock = await files.lock(join(directory, LOCK))

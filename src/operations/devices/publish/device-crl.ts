@@ -21,6 +21,13 @@ export interface DeviceCrlOptions {
   readonly seconds: number
 }
 
+/** A CRL that can be written. */
+export interface DeviceCrlPlan {
+  readonly file: ListFile
+  readonly issuer: DeviceIssuer
+  readonly seconds: number
+}
+
 /** What it is made of. */
 export interface DeviceCrlScene {
   readonly pki: OpenPki
@@ -43,21 +50,32 @@ const MIN_SECONDS = 60
 const MAX_SECONDS = 366 * 86_400
 
 /**
- * Signs a CRL of all revoked certificates of a device CA that have not expired, and writes it.
+ * Checks all that can be checked before anything is opened for writing.
  *
- * @throws FpkiError ERR_USAGE when the CA may not sign CRLs, or for the time; as findDeviceIssuer, openCaKey, signDeviceCrl and
- *   {@link checkListFile}
+ * @throws FpkiError ERR_USAGE when the CA may not sign CRLs, or for the time; as findDeviceIssuer and {@link checkListFile}
  */
-export async function writeDeviceCrl(
-  { path, ca: named, seconds }: DeviceCrlOptions,
-  { pki, register, now, access }: DeviceCrlScene,
-  ports: ListFilePorts,
-): Promise<WrittenCrl> {
+export async function planDeviceCrl(
+  { path, ca, seconds }: DeviceCrlOptions,
+  { pki, now }: Pick<DeviceCrlScene, 'pki' | 'now'>,
+  ports: Pick<ListFilePorts, 'files'>,
+): Promise<DeviceCrlPlan> {
   if (!(seconds >= MIN_SECONDS && seconds <= MAX_SECONDS)) throw badValidity()
   const file = crlFile(path)
   await checkListFile(file, ports)
-  const issuer = await findDeviceIssuer(pki, { file: named, bound: null }, now)
+  const issuer = await findDeviceIssuer(pki, { file: ca, bound: null }, now)
   requireCrlSign(pki, issuer)
+  return { file, issuer, seconds }
+}
+
+/**
+ * Signs a CRL of all revoked certificates of a device CA that have not expired, and writes it. Throws as openCaKey and
+ * signDeviceCrl.
+ */
+export async function writeDeviceCrl(
+  { file, issuer, seconds }: DeviceCrlPlan,
+  { pki, register, now, access }: DeviceCrlScene,
+  ports: Pick<ListFilePorts, 'batches'>,
+): Promise<WrittenCrl> {
   const { ca, fingerprint, key } = issuer
   const { signer, close } = await openCaKey({ directory: pki.directory, key, certified: ca.spki }, access)
   try {
@@ -67,7 +85,7 @@ export async function writeDeviceCrl(
     const entries = entriesOf(register, fingerprint, now)
     const order = { issuer: ca, crlNumber: BigInt(number), thisUpdate, nextUpdate, entries }
     const crl = await signDeviceCrl(order, signer)
-    await writeListFile(file, isDer(path) ? [crl.der] : pemOf(crl.der), ports)
+    await writeListFile(file, isDer(file.path) ? [crl.der] : pemOf(crl.der), ports)
     return { ca: issuer.file, number, certificates: crl.entries, thisUpdate, nextUpdate }
   } finally {
     await close()

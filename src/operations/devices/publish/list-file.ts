@@ -27,7 +27,10 @@ const MAX_BYTES = 1024 ** 3
  * Throws ERR_BAD_FILE when there is no folder for the file, and ERR_EXISTS when something else has its name: the path may be a
  * slip, such as that of a certificate.
  */
-export async function checkListFile({ path, isSuch, what, option }: ListFile, { files }: ListFilePorts): Promise<void> {
+export async function checkListFile(
+  { path, isSuch, what, option }: ListFile,
+  { files }: Pick<ListFilePorts, 'files'>,
+): Promise<void> {
   if ((await files.kindOf(dirname(path))) !== 'directory')
     throw new FpkiError('ERR_BAD_FILE', `Cannot write ${path}: its folder does not exist.`, 'Create the folder.', {
       option,

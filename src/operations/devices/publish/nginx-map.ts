@@ -1,7 +1,7 @@
 import { chunksOf, oneByOne } from '../../../chunks.js'
 import type { CertificateStatus } from '../../../devices/denial.js'
 import type { DeviceRegister } from '../../../devices/register.js'
-import { checkListFile, type ListFile, type ListFilePorts, writeListFile } from './list-file.js'
+import { type ListFile, type ListFilePorts, writeListFile } from './list-file.js'
 import { revokedOnce } from './revoked.js'
 
 /** The variable of nginx that a deny list sets: the reason, or nothing. */
@@ -27,15 +27,13 @@ export function nginxMapFile(path: string): ListFile {
 
 /**
  * Writes the deny list of an nginx: a `map` of the serial numbers of all revoked certificates that have not expired. The same
- * register gives the same file. Resolves to how many there are. Throws as {@link checkListFile}.
+ * register gives the same file. The caller has checked what is there. Resolves to how many there are.
  */
 export async function writeNginxMap(
   path: string,
   { register, now }: { readonly register: Pick<DeviceRegister, 'revoked'>; readonly now: Date },
-  ports: ListFilePorts,
+  ports: Pick<ListFilePorts, 'batches'>,
 ): Promise<number> {
-  const file = nginxMapFile(path)
-  await checkListFile(file, ports)
   const revoked = revokedOnce(register, { ca: null, at: now.getTime() })
   let count = 0
   async function* content() {
@@ -46,7 +44,7 @@ export async function writeNginxMap(
     }
     yield Buffer.from(TAIL)
   }
-  await writeListFile(file, content(), ports)
+  await writeListFile({ path }, content(), ports)
   return count
 }
 

@@ -1,16 +1,21 @@
 import * as z from 'zod/mini'
 import type { RegisterPorts } from '../../../devices/open.js'
-import type { DeviceRegister } from '../../../devices/register.js'
 import { jsonDocument } from '../../../json-document.js'
 import type { KeyAccess } from '../../../keystore/root-key.js'
 import { rfc3339 } from '../../../pki/describe.js'
-import { type OpenPki, openPki } from '../../open-pki.js'
+import { openPki } from '../../open-pki.js'
 import { publishedFacts } from '../../registration/publish-outbox.js'
 import { requireToWrite } from '../lines/change-register.js'
 import { type RegisterChoice, requireRegister } from '../open-register.js'
-import { type DeviceCrlOptions, writeDeviceCrl } from './device-crl.js'
-import type { ListFilePorts } from './list-file.js'
-import { writeNginxMap } from './nginx-map.js'
+import {
+  type DeviceCrlOptions,
+  type DeviceCrlPlan,
+  type DeviceCrlScene,
+  planDeviceCrl,
+  writeDeviceCrl,
+} from './device-crl.js'
+import { checkListFile, type ListFilePorts } from './list-file.js'
+import { nginxMapFile, writeNginxMap } from './nginx-map.js'
 
 /** What `fpki devices publish --json` prints with one of `--nginx-map`, `--crl` and `--foundries`. */
 export const publishListsResult = jsonDocument({
@@ -64,36 +69,34 @@ export interface PublishListsPorts extends RegisterPorts, Pick<ListFilePorts, 'b
 /**
  * Writes the lists by which gateways refuse devices, from the register. An earlier list is replaced atomically.
  *
- * @throws FpkiError as openPki, openDeviceRegister, writeNginxMap and writeDeviceCrl; ERR_NOT_INITIALIZED without a register
+ * @throws FpkiError as openPki, openDeviceRegister, checkListFile, planDeviceCrl and writeDeviceCrl; ERR_NOT_INITIALIZED without a register
  */
 export async function publishLists(
   options: PublishListsOptions,
   ports: PublishListsPorts,
 ): Promise<PublishListsResult> {
   const pki = await openPki(ports.files, options.directory, options.factory)
+  const now = ports.clock()
+  const { nginxMap } = options
+  if (nginxMap !== null) await checkListFile(nginxMapFile(nginxMap), ports)
+  const crl = options.crl === null ? null : await planDeviceCrl(options.crl, { pki, now }, ports)
   // The number of a CRL is taken from the register.
-  const register = await (options.crl === null ? requireRegister : requireToWrite)(options, ports)
+  const register = await (crl === null ? requireRegister : requireToWrite)(options, ports)
   try {
-    const nginxMap = await nginxMapOf(options, register, ports)
-    const crl = await crlOf(options, { pki, register }, ports)
-    return { directory: pki.directory.path, factory: pki.factory, nginxMap, crl, foundries: null }
+    return {
+      ...{ directory: pki.directory.path, factory: pki.factory, foundries: null },
+      nginxMap:
+        nginxMap === null
+          ? null
+          : { file: nginxMap, certificates: await writeNginxMap(nginxMap, { register, now }, ports) },
+      crl: crl === null ? null : await crlOf(crl, { pki, register, now, access: ports.access }, ports),
+    }
   } finally {
     await register.close()
   }
 }
 
-async function nginxMapOf({ nginxMap: file }: PublishListsOptions, register: DeviceRegister, ports: PublishListsPorts) {
-  if (file === null) return null
-  return { file, certificates: await writeNginxMap(file, { register, now: ports.clock() }, ports) }
-}
-
-async function crlOf(
-  { crl: options }: PublishListsOptions,
-  { pki, register }: { readonly pki: OpenPki; readonly register: DeviceRegister },
-  ports: PublishListsPorts,
-) {
-  if (options === null) return null
-  const scene = { pki, register, now: ports.clock(), access: ports.access }
-  const { thisUpdate, nextUpdate, ...written } = await writeDeviceCrl(options, scene, ports)
-  return { file: options.path, ...written, thisUpdate: rfc3339(thisUpdate), nextUpdate: rfc3339(nextUpdate) }
+async function crlOf(plan: DeviceCrlPlan, scene: DeviceCrlScene, ports: PublishListsPorts) {
+  const { thisUpdate, nextUpdate, ...written } = await writeDeviceCrl(plan, scene, ports)
+  return { file: plan.file.path, ...written, thisUpdate: rfc3339(thisUpdate), nextUpdate: rfc3339(nextUpdate) }
 }

@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { CertificateStatus, DenialReason } from '../../../../src/devices/denial.js'
 import { thisMachine } from '../../../../src/machine/index.js'
-import { EMPTY_NGINX_MAP, writeNginxMap } from '../../../../src/operations/devices/publish/nginx-map.js'
+import { checkListFile } from '../../../../src/operations/devices/publish/list-file.js'
+import { EMPTY_NGINX_MAP, nginxMapFile, writeNginxMap } from '../../../../src/operations/devices/publish/nginx-map.js'
 import { batchFiles } from '../../../../src/storage/batch-files.js'
 import { nodeFileSystem } from '../../../../src/storage/node-file-system.js'
 import { ask, freePort, startNginx } from '../../../interop/support/nginx.js'
@@ -27,7 +28,8 @@ function revokedOf(serials: Iterable<string>, reason: DenialReason = 'keyComprom
 const machine = thisMachine()
 const ports = { files: machine.files, batches: batchFiles(nodeFileSystem(), machine.random) }
 
-function write(path: string, serials: Iterable<string>, reason?: DenialReason) {
+async function write(path: string, serials: Iterable<string>, reason?: DenialReason) {
+  await checkListFile(nginxMapFile(path), ports)
   return writeNginxMap(path, { register: revokedOf(serials, reason), now: NOW }, ports)
 }
 

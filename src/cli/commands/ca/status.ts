@@ -88,7 +88,7 @@ function deviceLine({ devices }: PkiStatus, quiet: boolean): readonly string[] {
   const { devices: count, production, expiring, expiringBefore, denied, unconfirmed } = devices
   const soon =
     expiring === 0 ? '' : `; ${expiring} ${expiring === 1 ? 'expires' : 'expire'} before ${expiringBefore.slice(0, 10)}`
-  const months = devices.expiringByMonth.filter((one) => one.devices > 0 && one.month !== 'later')
+  const months = devices.expiringByMonth.filter((one) => one.devices > 0)
   return [
     `  ${counted(count, 'device')}, ${production} in production${soon}`,
     ...(denied + unconfirmed === 0 ? [] : [`  denied: ${denied}; renewals not confirmed yet: ${unconfirmed}`]),

@@ -42,7 +42,10 @@ export async function writeLists(directory: string, flags: ListFlags, io: Io): P
       crl === undefined ? null : { path: filePath(crl, io), ca: flags.ca ?? null, seconds: flags.crlValidity ?? WEEK },
   }
   const batches = deviceFiles(machine).batchFiles
-  const written = await publishLists(options, { ...machine, batches, access: await keyAccess(flags, io, progress) })
+  const written = await publishLists(options, {
+    ...{ ...machine, batches, signal: io.signal },
+    access: await keyAccess(flags, io, progress),
+  })
   for (const line of report(written)) progress.note(line)
   return written
 }

@@ -9,6 +9,7 @@ import { signDeviceCrl } from '../../../signer/x509/device-crl.js'
 import type { OpenPki } from '../../open-pki.js'
 import { type DeviceIssuer, findDeviceIssuer } from '../open-issuer.js'
 import { checkListFile, type ListFile, type ListFilePorts, writeListFile } from './list-file.js'
+import type { RevokedSource } from './nginx-map.js'
 import { revokedOnce } from './revoked.js'
 
 /** A CRL to write. */
@@ -34,6 +35,8 @@ export interface DeviceCrlScene {
   readonly register: Pick<DeviceRegister, 'revoked' | 'nextCrlNumber'>
   readonly now: Date
   readonly access: KeyAccess
+  /** Stops with its reason; the earlier file stays. */
+  readonly signal: AbortSignal
 }
 
 /** A CRL that was written. */
@@ -73,7 +76,7 @@ export async function planDeviceCrl(
  */
 export async function writeDeviceCrl(
   { file, issuer, seconds }: DeviceCrlPlan,
-  { pki, register, now, access }: DeviceCrlScene,
+  { pki, register, now, access, signal }: DeviceCrlScene,
   ports: Pick<ListFilePorts, 'batches'>,
 ): Promise<WrittenCrl> {
   const { ca, fingerprint, key } = issuer
@@ -82,7 +85,7 @@ export async function writeDeviceCrl(
     const thisUpdate = new Date(Math.floor(now.getTime() / 1000) * 1000)
     const nextUpdate = new Date(thisUpdate.getTime() + seconds * 1000)
     const number = await register.nextCrlNumber(fingerprint)
-    const entries = entriesOf(register, fingerprint, now)
+    const entries = entriesOf({ register, now, signal }, fingerprint)
     const order = { issuer: ca, crlNumber: BigInt(number), thisUpdate, nextUpdate, entries }
     const crl = await signDeviceCrl(order, signer)
     await writeListFile(file, isDer(file.path) ? [crl.der] : pemOf(crl.der), ports)
@@ -92,12 +95,8 @@ export async function writeDeviceCrl(
   }
 }
 
-async function* entriesOf(
-  register: Pick<DeviceRegister, 'revoked'>,
-  ca: string,
-  now: Date,
-): AsyncGenerator<RevokedEntry> {
-  for await (const { serial, revocation } of revokedOnce(register, { ca, at: now.getTime() })) {
+async function* entriesOf({ register, now, signal }: RevokedSource, ca: string): AsyncGenerator<RevokedEntry> {
+  for await (const { serial, revocation } of revokedOnce(register, { ca, at: now.getTime() }, signal)) {
     const { at, reason } = revocation ?? { at: now.getTime(), reason: 'unspecified' as const }
     yield { serialNumber: BigInt(`0x${serial}`), revocationDate: new Date(at), reason: DENIAL_REASONS[reason] }
   }

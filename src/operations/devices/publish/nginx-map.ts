@@ -19,6 +19,14 @@ export const EMPTY_NGINX_MAP = `${HEAD}${TAIL}`
 /** Lines of one write. */
 const LINES_AT_ONCE = 1000
 
+/** What a deny list is made of. */
+export interface RevokedSource {
+  readonly register: Pick<DeviceRegister, 'revoked'>
+  readonly now: Date
+  /** Stops with its reason; the earlier file stays. */
+  readonly signal: AbortSignal
+}
+
 /** The file of a deny list. */
 export function nginxMapFile(path: string): ListFile {
   const isSuch = (head: Buffer) => head.toString('latin1').startsWith(MARK)
@@ -31,10 +39,10 @@ export function nginxMapFile(path: string): ListFile {
  */
 export async function writeNginxMap(
   path: string,
-  { register, now }: { readonly register: Pick<DeviceRegister, 'revoked'>; readonly now: Date },
+  { register, now, signal }: RevokedSource,
   ports: Pick<ListFilePorts, 'batches'>,
 ): Promise<number> {
-  const revoked = revokedOnce(register, { ca: null, at: now.getTime() })
+  const revoked = revokedOnce(register, { ca: null, at: now.getTime() }, signal)
   let count = 0
   async function* content() {
     yield Buffer.from(HEAD)

@@ -64,12 +64,14 @@ export interface PublishListsOptions extends RegisterChoice {
 /** Ports of {@link publishLists}. */
 export interface PublishListsPorts extends RegisterPorts, Pick<ListFilePorts, 'batches'> {
   readonly access: KeyAccess
+  readonly signal: AbortSignal
 }
 
 /**
  * Writes the lists by which gateways refuse devices, from the register. An earlier list is replaced atomically.
  *
- * @throws FpkiError as openPki, openDeviceRegister, checkListFile, planDeviceCrl and writeDeviceCrl; ERR_NOT_INITIALIZED without a register
+ * @throws FpkiError as openPki, openDeviceRegister, checkListFile, planDeviceCrl and writeDeviceCrl; ERR_NOT_INITIALIZED without a register; the
+ *   reason of the signal
  */
 export async function publishLists(
   options: PublishListsOptions,
@@ -77,6 +79,7 @@ export async function publishLists(
 ): Promise<PublishListsResult> {
   const pki = await openPki(ports.files, options.directory, options.factory)
   const now = ports.clock()
+  const { access, signal } = ports
   const { nginxMap } = options
   if (nginxMap !== null) await checkListFile(nginxMapFile(nginxMap), ports)
   const crl = options.crl === null ? null : await planDeviceCrl(options.crl, { pki, now }, ports)
@@ -88,8 +91,8 @@ export async function publishLists(
       nginxMap:
         nginxMap === null
           ? null
-          : { file: nginxMap, certificates: await writeNginxMap(nginxMap, { register, now }, ports) },
-      crl: crl === null ? null : await crlOf(crl, { pki, register, now, access: ports.access }, ports),
+          : { file: nginxMap, certificates: await writeNginxMap(nginxMap, { register, now, signal }, ports) },
+      crl: crl === null ? null : await crlOf(crl, { pki, register, now, access, signal }, ports),
     }
   } finally {
     await register.close()

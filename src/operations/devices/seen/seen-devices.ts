@@ -69,8 +69,9 @@ export async function seenDevices(options: SeenDevicesOptions, ports: SeenDevice
     const now = ports.clock().getTime()
     const { seen, lines, unreadable } = await readLog(options.from, now, ports)
     const recorder = recorderOf(register)
-    const fingerprints = await recordSerials(register, seen, recorder, now)
-    const { known: byFingerprint } = await recordFingerprints(register, fingerprints, recorder, now)
+    const scene = { register, recorder, now, signal: ports.signal }
+    const fingerprints = await recordSerials(seen, scene)
+    const { known: byFingerprint } = await recordFingerprints(fingerprints, scene)
     const unknown = fingerprints.unknown + fingerprints.wanted.size - byFingerprint
     const counts = { lines, unreadable, certificates: seen.size, unknown }
     return { directory: options.directory, ...counts, ...(await recorder.finish()) }
@@ -113,17 +114,21 @@ interface Fingerprints {
   readonly unknown: number
 }
 
+/** Where certificates are looked up and recorded. */
+interface Scene {
+  readonly register: Pick<DeviceRegister, 'statuses' | 'allStatuses'>
+  readonly recorder: Recorder
+  readonly now: number
+  readonly signal: AbortSignal | undefined
+}
+
 /** Records what is the serial number of a certificate. What is not may be a fingerprint. */
-async function recordSerials(
-  register: Pick<DeviceRegister, 'statuses'>,
-  seen: Seen,
-  recorder: Recorder,
-  now: number,
-): Promise<Fingerprints> {
+async function recordSerials(seen: Seen, { register, recorder, now, signal }: Scene): Promise<Fingerprints> {
   const wanted = new Map<string, number>()
   let unknown = 0
   const all = [...seen.values()]
   for (let start = 0; start < all.length; start += AT_ONCE) {
+    signal?.throwIfAborted()
     const some = all.slice(start, start + AT_ONCE)
     const serials = some.flatMap(({ serial }) => (serial === null ? [] : [serial]))
     const statuses = new Set((await register.statuses(serials, now)).map((status) => status?.serial))
@@ -138,16 +143,15 @@ async function recordSerials(
 
 /** One pass over the register, however many there are. */
 async function recordFingerprints(
-  register: Pick<DeviceRegister, 'allStatuses'>,
   { wanted }: Fingerprints,
-  recorder: Recorder,
-  now: number,
+  { register, recorder, now, signal }: Scene,
 ): Promise<{ readonly known: number }> {
   const lengths = new Set([...wanted.keys()].map(({ length }) => length))
   const hashes = [...(lengths.has(40) ? ['sha1'] : []), ...(lengths.has(64) ? ['sha256'] : [])]
   let known = 0
   if (hashes.length === 0) return { known }
   for await (const { serial, der } of register.allStatuses({ ca: null, at: now })) {
+    signal?.throwIfAborted()
     for (const hash of hashes) {
       const at = wanted.get(createHash(hash).update(der).digest('hex'))
       if (at === undefined) continue

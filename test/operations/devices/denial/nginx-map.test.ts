@@ -13,6 +13,7 @@ import { output, temporaryDirectory } from '../../../support/cli.js'
 import { uuidNumber } from '../../../support/device-register.js'
 import { ALL_POINTS } from '../../../support/points.js'
 
+const SIGNAL = new AbortController().signal
 const NOW = new Date('2026-11-26T12:00:00Z')
 
 /** What a register would have of revoked certificates. */
@@ -30,7 +31,7 @@ const ports = { files: machine.files, batches: batchFiles(nodeFileSystem(), mach
 
 async function write(path: string, serials: Iterable<string>, reason?: DenialReason) {
   await checkListFile(nginxMapFile(path), ports)
-  return writeNginxMap(path, { register: revokedOf(serials, reason), now: NOW }, ports)
+  return writeNginxMap(path, { register: revokedOf(serials, reason), now: NOW, signal: SIGNAL }, ports)
 }
 
 describe('the deny list of an nginx', () => {
@@ -70,7 +71,7 @@ describe('the deny list of an nginx', () => {
         throw new Error('the register is away')
       },
     }
-    await expect(writeNginxMap(path, { register: failing, now: NOW }, ports)).rejects.toThrow('away')
+    await expect(writeNginxMap(path, { register: failing, now: NOW, signal: SIGNAL }, ports)).rejects.toThrow('away')
     expect(await readFile(path, 'utf8')).toBe(before)
   })
 })

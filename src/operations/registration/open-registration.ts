@@ -1,4 +1,3 @@
-import type { ServiceRegister } from '../../devices/register-thread/calls.js'
 import { FpkiError } from '../../errors.js'
 import { type Closers, closeAll } from '../closers.js'
 import { requireCurrentRegister } from '../devices/issue/require-current.js'
@@ -8,6 +7,7 @@ import { type OpenPki, openPki } from '../open-pki.js'
 import { availability } from './availability.js'
 import { credentialsIn } from './credentials.js'
 import { openIssuers, serversOf } from './issuers.js'
+import type { IssuingRegister } from './issuing-thread/calls.js'
 import type { RegistrationService } from './model.js'
 import type { RegistrationOptions, RegistrationPorts } from './options.js'
 import { askingOnce } from './remembered-secrets.js'
@@ -53,7 +53,7 @@ async function openAll(
   const lines = await linesWithCredentials(register, options, clock())
   if (register === null) throw new Error('there are lines without a register')
   const access = ports.access === undefined ? {} : { access: askingOnce(ports.access) }
-  const issuers = await openIssuers(pki, lines, options, { ...ports, ...access })
+  const issuers = await openIssuers(pki, lines, options, { ...ports, ...access, register })
   closers.push(issuers.close)
   const cloud = options.cloud === 'off' ? null : (openCloud?.(register.outbox) ?? null)
   closers.push(async () => cloud?.stop())
@@ -77,7 +77,7 @@ async function openAll(
 }
 
 /** null when its file does not exist. A database server is waited for without a thread. */
-async function openRegister(options: RegistrationOptions, ports: RegistrationPorts): Promise<ServiceRegister | null> {
+async function openRegister(options: RegistrationOptions, ports: RegistrationPorts): Promise<IssuingRegister | null> {
   const place = registerPlace(options)
   if ('url' in place || ports.openRegister === undefined) return openExistingRegister(options, ports)
   if ((await ports.files.kindOf(place.path)) === null) return null

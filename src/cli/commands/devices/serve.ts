@@ -2,10 +2,11 @@ import { hostname } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { namedFactory } from '../../../config/settings.js'
 import { FpkiError } from '../../../errors.js'
-import { serviceMachine } from '../../../machine/devices.js'
+import { type ServiceThreads, serviceMachine } from '../../../machine/devices.js'
 import { embeddedPortsOn, thisMachine, waitOrAbort } from '../../../machine/index.js'
 import type { Machine } from '../../../machine/machine.js'
 import { serviceManager } from '../../../machine/service-manager.js'
+import { type RegisterChoice, registerPlace } from '../../../operations/devices/open-register.js'
 import { factoryOfPki } from '../../../operations/open-pki.js'
 import { type Cloud, cloudMode } from '../../../operations/registration/cloud-mode.js'
 import type { CloudMode } from '../../../operations/registration/model.js'
@@ -106,7 +107,7 @@ async function openService(
   const service = await openRegistration(options, {
     ...machine,
     // Not io.signal: what was accepted by then is still signed.
-    ...serviceMachine(machine, { ...THREADS, signal: new AbortController().signal }),
+    ...serviceMachine(machine, { ...threadsFor(options), signal: new AbortController().signal }),
     progress,
     wait: waitOrAbort,
     access: await keyAccess(flags, io, progress),
@@ -115,6 +116,11 @@ async function openService(
       : { openCloud: registrationCloud(cloud.api, { ...machine, wait: waitOrAbort, report }) }),
   })
   return { service, registerNow: service.state }
+}
+
+/** A database server has cores of its own. */
+function threadsFor(choice: RegisterChoice): Pick<ServiceThreads, 'program' | 'registerProgram'> {
+  return 'url' in registerPlace(choice) ? { program: THREADS.program } : THREADS
 }
 
 async function cloudOf(directory: string, flags: ServeDevicesFlags, io: Io, machine: Machine): Promise<Cloud> {

@@ -183,6 +183,21 @@ describe('is refused:', () => {
   })
 
   test.each([
+    ["update devices set state = 'denied' where id = 1", '1 devices are denied without a time and a reason'],
+    ['update devices set denied_at = 1 where id = 1', '1 devices are denied without a time and a reason'],
+    ['update certificates set ended_at = 1 where id = 1', '1 certificates are active and have an end'],
+    ["update certificates set state = 'superseded' where id < 3", '2 certificates are active and have an end'],
+    ['update certificates set device = 1 where id = 2', '1 certificates have a key that is not that of their device'],
+    ['delete from certificates where id = 3', '1 devices have no certificate'],
+  ])('a register that contradicts itself is damaged: %s', async (change, damage) => {
+    const { path, open } = await closedRegister()
+    runSql(path, change)
+    const register = await open()
+    expect(await register.damage()).toContain(damage)
+    await register.close()
+  })
+
+  test.each([
     ['a trigger', `create trigger t after insert on devices begin delete from keys; end`],
     ['a view', 'create view v as select 1'],
     ['another table', 'create table more (a)'],

@@ -1,5 +1,5 @@
-import { explicit, integer, objectIdentifier, sequence, der } from '../../pki/der-write.js'
 import { TAG } from '../../pki/der.js'
+import { der, explicit, integer, objectIdentifier, sequence } from '../../pki/der-write.js'
 import { oid } from '../../pki/oids.js'
 
 /**

@@ -56,10 +56,7 @@ export async function openDevices(
 }
 
 /** null when its file does not exist. A database server is waited for without a thread. */
-async function openRegister(
-  options: DeviceServiceOptions,
-  ports: DeviceServicePorts,
-): Promise<ServiceRegister | null> {
+async function openRegister(options: DeviceServiceOptions, ports: DeviceServicePorts): Promise<ServiceRegister | null> {
   const place = registerPlace(options)
   if ('url' in place || ports.openRegister === undefined) return openExistingRegister(options, ports)
   if ((await ports.files.kindOf(place.path)) === null) return null

@@ -1,5 +1,5 @@
-import type { ServiceRegister } from '../../devices/register-thread/calls.js'
 import { DEFAULT_LINE } from '../../devices/register.js'
+import type { ServiceRegister } from '../../devices/register-thread/calls.js'
 import type { PresentedCertificate } from '../../devices/renewal.js'
 import { FpkiError } from '../../errors.js'
 import { rfc3339 } from '../../pki/describe.js'
@@ -109,9 +109,7 @@ function knownDevice(
     return refused(uuid, 'client-abandoned', 'its client certificate was abandoned before any device had its key')
   if (presented.isReplaced)
     return refused(uuid, 'client-replaced', `the device ${uuid} has already used a newer certificate`)
-  const other = [label, line].find((name) => name !== null && name !== record.line)
-  if (other !== undefined) return refused(uuid, 'other-line', `the device ${uuid} is not one of the line ${other}`)
-  return { kind: 'device', line: record.line, device }
+  return inLine(record.line, device, [label, line])
 }
 
 /**
@@ -139,8 +137,13 @@ async function adopted(
   if (record !== null && !isExternal)
     return unknown(`the register has other certificates of the device ${uuid}, and not this one`)
   if (keyOwner !== null && keyOwner !== uuid) return unknown('its key is the key of another device')
-  const name = record?.line ?? label ?? line ?? DEFAULT_LINE
-  const other = [label, line].find((one) => one !== null && one !== name)
+  return inLine(record?.line ?? label ?? line ?? DEFAULT_LINE, device, [label, line])
+}
+
+/** @param wanted the line in the URL, and the only one that is served; null: any */
+function inLine(line: string, device: RenewingDevice, wanted: readonly (string | null)[]): DeviceClient | EstRefused {
+  const { uuid } = device
+  const other = wanted.find((name) => name !== null && name !== line)
   if (other !== undefined) return refused(uuid, 'other-line', `the device ${uuid} is not one of the line ${other}`)
-  return { kind: 'device', line: name, device }
+  return { kind: 'device', line, device }
 }

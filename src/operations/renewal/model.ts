@@ -26,6 +26,11 @@ export interface RenewalService {
   close(): Promise<void>
 }
 
+/** Which HTTP status a client gets with its certificate; `auto`: by its User-Agent. */
+export const EST_STATUSES = ['auto', '200', '201'] as const
+/** See {@link EST_STATUSES}. */
+export type EstStatus = (typeof EST_STATUSES)[number]
+
 /** `enroll`: simpleenroll; `renew`: simplereenroll. */
 export type EstOperation = 'enroll' | 'renew'
 

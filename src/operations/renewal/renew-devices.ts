@@ -121,7 +121,13 @@ async function renewRound(
   )
   const now = ports.clock()
   const decided = orders.map((wanted, at) => existing(wanted, elementAt(found, at), now) ?? wanted)
-  const renewed = (await renewNew(decided.filter((one) => one.kind === 'wanted'), round, ports)).values()
+  const renewed = (
+    await renewNew(
+      decided.filter((one) => one.kind === 'wanted'),
+      round,
+      ports,
+    )
+  ).values()
   return decided.map((one) => (one.kind === 'wanted' ? next(renewed) : one))
 }
 
@@ -132,8 +138,7 @@ function existing(
   now: Date,
 ): EstOutcome | null {
   if (device !== null && device.denied !== null) return refused(uuid, 'denied', `the device ${uuid} is denied`)
-  if (keyOwner !== null && keyOwner !== uuid)
-    return refused(uuid, 'key-reused', 'its key is the key of another device')
+  if (keyOwner !== null && keyOwner !== uuid) return refused(uuid, 'key-reused', 'its key is the key of another device')
   const isOwnKey = sameOctets(order.keyHash, keyHashOf(own.spki))
   const isOld = now.getTime() >= pointOf(own, SAME_KEY_UNTIL)
   if (isOwnKey && isOld && (certificate === null || certificate.serial === serial))

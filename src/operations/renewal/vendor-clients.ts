@@ -10,7 +10,10 @@ import type { RenewalTerms } from './options.js'
 const NAMES: readonly string[] = ['CN', 'serialNumber']
 
 /** The CA of `--client-ca` that signed a certificate; null: none. */
-export function clientCaOf(certificate: Certificate, { clientCas }: Pick<RenewalTerms, 'clientCas'>): Certificate | null {
+export function clientCaOf(
+  certificate: Certificate,
+  { clientCas }: Pick<RenewalTerms, 'clientCas'>,
+): Certificate | null {
   return clientCas.find((ca) => hasSigned(ca, certificate)) ?? null
 }
 

@@ -1,9 +1,5 @@
 import { certsOnly } from '../../containers/cms/certs-only.js'
-
-/** Which status a client gets with its certificate; `auto`: by its User-Agent. */
-export const EST_STATUSES = ['auto', '200', '201'] as const
-/** See {@link EST_STATUSES}. */
-export type EstStatus = (typeof EST_STATUSES)[number]
+import type { EstStatus } from '../../operations/renewal/model.js'
 
 /** The requests in EST (RFC 7030, 4.2.1), and the attributes. */
 export const REQUEST_TYPE = 'application/pkcs10'
@@ -28,7 +24,9 @@ export function readBase64(body: unknown): ReadBody {
 
 /** Base64 in lines of 64 characters, which all clients read: Go's skips line ends, and libest's needs them. */
 export function base64Lines(der: Uint8Array): string {
-  return Buffer.from(der).toString('base64').replace(/.{64}|.+$/g, '$&\n')
+  return Buffer.from(der)
+    .toString('base64')
+    .replace(/.{64}|.+$/g, '$&\n')
 }
 
 /** The status and the content type that go with a certificate, and the certificate alone (RFC 7030, 4.2.3). */

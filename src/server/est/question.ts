@@ -1,5 +1,5 @@
-import type { FastifyRequest } from 'fastify'
 import { TLSSocket } from 'node:tls'
+import type { FastifyRequest } from 'fastify'
 import type { ClientQuestion, EstOperation } from '../../operations/renewal/model.js'
 
 /** The line in the URL of a request; null: none. */

@@ -1,7 +1,14 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { certsOnly } from '../../containers/cms/certs-only.js'
 import { FpkiError } from '../../errors.js'
-import type { EstClient, EstOperation, EstOutcome, EstRefused, RenewalService } from '../../operations/renewal/model.js'
+import type {
+  EstClient,
+  EstOperation,
+  EstOutcome,
+  EstRefused,
+  EstStatus,
+  RenewalService,
+} from '../../operations/renewal/model.js'
 import { deviceCsrAttributes } from '../../pki/csr-attributes.js'
 import type { Facts, Log } from '../log.js'
 import { sendError } from '../protocol.js'
@@ -11,9 +18,8 @@ import {
   base64Lines,
   CERTIFICATES_TYPE,
   certificateAnswer,
-  type EstStatus,
-  readBase64,
   REQUEST_TYPE,
+  readBase64,
 } from './messages.js'
 import type { EstMetrics } from './metrics.js'
 import { clientCertificate, lineOf, questionOf } from './question.js'
@@ -151,7 +157,8 @@ async function authorize(
   }
   if (identified.kind === 'no-line') return plain(reply, 404, 'not found')
   if (identified.kind === 'refused') return refuse({ metrics }, operation, request, reply, identified)
-  if (identified.kind === 'anonymous') return unauthorized(reply, 'a client certificate or a registration token is needed')
+  if (identified.kind === 'anonymous')
+    return unauthorized(reply, 'a client certificate or a registration token is needed')
   const retryAfter = wrong.count(request.ip)
   metrics.wrongCredential(retryAfter !== null)
   if (retryAfter === null) return unauthorized(reply, 'the token is wrong, expired or revoked')

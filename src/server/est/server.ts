@@ -1,4 +1,4 @@
-import type { RenewalService } from '../../operations/renewal/model.js'
+import type { EstStatus, RenewalService } from '../../operations/renewal/model.js'
 import type { Address } from '../address.js'
 import { addErrorHandlers } from '../errors.js'
 import { type HttpServer, listen, newHttpServer } from '../http-server.js'
@@ -6,7 +6,7 @@ import type { Log } from '../log.js'
 import type { ServerIdentity } from '../own-certificate.js'
 import { whatIsAway } from '../registration/refusals.js'
 import type { WrongCredentials } from '../registration/wrong-credentials.js'
-import { type EstStatus, REQUEST_TYPE } from './messages.js'
+import { REQUEST_TYPE } from './messages.js'
 import type { EstMetrics } from './metrics.js'
 import { addEstRoutes, factsOf, RETRY_AFTER } from './routes.js'
 
@@ -35,7 +35,10 @@ const MAX_REQUESTS_PER_SOCKET = 10_000
  * Serves EST. It asks every client for a certificate and lets them in with any: the service judges. Throws ERR_USAGE when it
  * cannot listen on the address, ERR_BAD_KEY when key and certificate are not usable.
  */
-export function serveEst(options: EstServerOptions, { service, metrics, wrong, log }: EstServerPorts): Promise<HttpServer> {
+export function serveEst(
+  options: EstServerOptions,
+  { service, metrics, wrong, log }: EstServerPorts,
+): Promise<HttpServer> {
   const { identity, status } = options
   const limits = { maxBodyBytes: MAX_REQUEST_BYTES, maxRequestsPerSocket: MAX_REQUESTS_PER_SOCKET }
   const app = newHttpServer(

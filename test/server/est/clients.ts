@@ -137,5 +137,5 @@ export async function certificatesIn(base64: string): Promise<readonly string[]>
   const stdin = pem('PKCS7', Buffer.from(base64, 'base64'))
   const { status, stdout, stderr } = await runProgram('openssl', ['pkcs7', '-print_certs'], { stdin })
   if (status !== 0) throw new Error(`openssl: ${stderr}`)
-  return stdout.match(/-----BEGIN CERTIFICATE-----[^]*?-----END CERTIFICATE-----\n/g) ?? []
+  return stdout.match(/-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----\n/g) ?? []
 }

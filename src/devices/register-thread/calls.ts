@@ -4,7 +4,10 @@ import type { DeviceRegister, LineStore } from '../register.js'
 
 /** What the registration service uses of a register. */
 export interface ServiceRegister
-  extends Pick<DeviceRegister, 'lookUp' | 'commit' | 'abandon' | 'renew' | 'presented' | 'seen' | 'head' | 'outbox' | 'close'> {
+  extends Pick<
+    DeviceRegister,
+    'lookUp' | 'commit' | 'abandon' | 'renew' | 'presented' | 'seen' | 'head' | 'outbox' | 'close'
+  > {
   readonly lines: Pick<LineStore, 'get' | 'list'>
   readonly credentials: Pick<CredentialStore, 'token' | 'tokens' | 'stations' | 'stationByCertificate' | 'listed'>
 }

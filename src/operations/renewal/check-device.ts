@@ -103,8 +103,7 @@ function knownDevice(
   const { certificate } = presented
   const isTheSame = sameOctets(certificate.der, device.certificate.der) && record.uuid === uuid
   if (!isTheSame) return refused(uuid, 'client-unknown', 'the register has another certificate of that serial number')
-  if (record.denied !== null || certificate.state === 'denied')
-    return refused(uuid, 'denied', `the device ${uuid} is denied`)
+  if (record.denied !== null) return refused(uuid, 'denied', `the device ${uuid} is denied`)
   if (certificate.state === 'abandoned')
     return refused(uuid, 'client-abandoned', 'its client certificate was abandoned before any device had its key')
   if (presented.isReplaced)

@@ -131,29 +131,20 @@ async function renewRound(
   return decided.map((one) => (one.kind === 'wanted' ? next(renewed) : one))
 }
 
-/** What the register says of a key before anything is signed; null: it is a new key. */
+/**
+ * What the register says of a key before anything is signed; null: a certificate is issued. A device may keep its key (RFC 7030,
+ * 4.2.2): it gets the certificate that it has while that is young, so that asking again and again makes nothing.
+ */
 function existing(
-  { device: { uuid, serial, certificate: own }, order }: Wanted,
+  { device: { uuid, serial, certificate: own } }: Wanted,
   { device, certificate, keyOwner }: LookUp,
   now: Date,
 ): EstOutcome | null {
   if (device !== null && device.denied !== null) return refused(uuid, 'denied', `the device ${uuid} is denied`)
   if (keyOwner !== null && keyOwner !== uuid) return refused(uuid, 'key-reused', 'its key is the key of another device')
-  const isOwnKey = sameOctets(order.keyHash, keyHashOf(own.spki))
-  const isOld = now.getTime() >= pointOf(own, SAME_KEY_UNTIL)
-  if (isOwnKey && isOld && (certificate === null || certificate.serial === serial))
-    return makeNewKey(uuid, 'it has the key of the client certificate, which is due for renewal')
-  if (certificate !== null && isGood(certificate, now)) {
-    const { serial: itsSerial, der } = certificate
-    return { kind: 'reused', uuid, serial: itsSerial, der }
-  }
-  if (certificate !== null) return makeNewKey(uuid, 'its key has a certificate that is not good any more')
-  // A device that was not adopted yet.
-  return isOwnKey ? makeNewKey(uuid, 'it has the key of the client certificate') : null
-}
-
-function makeNewKey(uuid: string, reason: string): EstRefused {
-  return refused(uuid, 'renewal-key', `${reason}: make a new key`)
+  if (certificate === null || !isGood(certificate, now)) return null
+  const isDue = certificate.serial === serial && now.getTime() >= pointOf(own, SAME_KEY_UNTIL)
+  return isDue ? null : { kind: 'reused', uuid, serial: certificate.serial, der: certificate.der }
 }
 
 function isGood({ state, endedAt, notAfter }: StoredCertificate, now: Date): boolean {

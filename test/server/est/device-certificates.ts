@@ -56,7 +56,7 @@ export function newDevice(uuid: string, ca: TestCa, now: Date, unusual: Unusual 
     sequence(time(notBefore), time(notAfter)),
     subject,
     spki,
-    tlv(0xa3, sequence(...extensions)),
+    ...(extensions.length === 0 ? [] : [tlv(0xa3, sequence(...extensions))]),
   )
   const der = sequence(tbs, ECDSA_WITH_SHA256, bitString(sign('sha256', tbs, createPrivateKey(ca.key))))
   const key = keys.privateKey.export({ format: 'pem', type: 'pkcs8' }).toString()

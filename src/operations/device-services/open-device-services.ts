@@ -57,10 +57,14 @@ export async function openDeviceServices(
       renewal: renewal === null ? null : renewalOn(opened, { ...options, announce }, renewal, ports),
     }
     const close = async () => {
-      const closing = [services.registration?.close(), services.renewal?.close()]
-      await Promise.allSettled(closing)
-      await end()
-      await Promise.all(closing)
+      const all = Object.values(services).filter((service) => service !== null)
+      try {
+        await Promise.all(all.map((service) => service.close()))
+      } finally {
+        // What one of them failed in is the cause.
+        await Promise.allSettled(all.map((service) => service.close()))
+        await end()
+      }
     }
     const { pki, register, issuers } = opened
     return { pki, register, issuers, ...services, close }

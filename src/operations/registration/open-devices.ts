@@ -47,7 +47,14 @@ export async function openDevices(
     closers.push(issuers.close)
     const head = headRecorder(pki, { register, store: options.store }, ports)
     await head(started)
-    return { pki, register, issuers, close: (text) => head(text).finally(() => closeAll(closers)) }
+    const close = async (text: string) => {
+      try {
+        await head(text)
+      } finally {
+        await closeAll(closers)
+      }
+    }
+    return { pki, register, issuers, close }
   } catch (error) {
     // The first error is the cause.
     await closeAll(closers).catch(() => undefined)

@@ -31,8 +31,8 @@ export interface TestDevice extends EstDevice {
 }
 
 const ECDSA_WITH_SHA256 = sequence(objectIdentifier('1.2.840.10045.4.3.2'))
-export const BUSINESS_CATEGORY = '2.5.4.15'
-export const HOUR = 3_600_000
+const BUSINESS_CATEGORY = '2.5.4.15'
+const HOUR = 3_600_000
 export const DAY = 24 * HOUR
 
 /** The subject of a device of the factory acme, as lmp-device-register writes it. */

@@ -24,7 +24,6 @@ export {
 export * from './devices/outbox.js'
 export * from './devices/refusal.js'
 export * from './devices/register.js'
-export type { ServiceRegister } from './devices/register-thread/calls.js'
 export { FILE_MEANINGS, PKI_FILES, type PkiFile } from './directory/names.js'
 export type { KeyRef } from './directory/records.js'
 export { type FpkiCode, FpkiError, type FpkiOption } from './errors.js'
@@ -332,6 +331,7 @@ export {
   restorePaper,
   restorePaperResult,
 } from './operations/paper/restore-paper.js'
+export type { ServiceRegister } from './operations/registration/issuing-thread/calls.js'
 export {
   type Caller,
   CLOUD_MODES,

@@ -1,7 +1,7 @@
 import type { Line } from '../../devices/register.js'
-import type { ServiceRegister } from '../../devices/register-thread/calls.js'
 import { openRegister, registerPlace } from '../devices/open-register.js'
 import { type OpenPki, openPki } from '../open-pki.js'
+import type { ServiceRegister } from '../registration/issuing-thread/calls.js'
 import type { RegistrationService } from '../registration/model.js'
 import { type OpenDevices, openDevices } from '../registration/open-devices.js'
 import { linesOf, registrationOn, requireCloud } from '../registration/open-registration.js'

@@ -1,5 +1,4 @@
 import type { CommitOutcome, Line, LookUp, StoredCertificate } from '../../devices/register.js'
-import type { ServiceRegister } from '../../devices/register-thread/calls.js'
 import type { RenewedCertificate } from '../../devices/renewal.js'
 import type { CertificateOrder, CheckedRequest, IssuedCertificate } from '../../issuance/device-batch/model.js'
 import { rfc3339 } from '../../pki/describe.js'
@@ -9,6 +8,7 @@ import type { Validity } from '../../pki/validity.js'
 import type { Clock } from '../../ports.js'
 import { at as elementAt, next } from '../devices/issue/results.js'
 import type { Issuers, LineIssuer } from '../registration/issuers.js'
+import type { ServiceRegister } from '../registration/issuing-thread/calls.js'
 import { type EstOutcome, type EstRefused, type RenewingDevice, refused } from './model.js'
 import { type RenewalTerms, SAME_KEY_UNTIL } from './options.js'
 
@@ -20,7 +20,9 @@ export interface RenewalOrder {
 
 /** Ports of {@link renewDevices}. */
 export interface RenewDevicesPorts {
-  readonly register: Pick<ServiceRegister, 'lookUp' | 'renew' | 'lines'>
+  readonly register: Pick<ServiceRegister, 'lookUp' | 'renew'>
+  /** null: there is no such line. */
+  lineNamed(name: string): Promise<Line | null>
   readonly issuers: Pick<Issuers, 'of'>
   readonly clock: Clock
 }
@@ -42,7 +44,8 @@ export async function renewDevices(
   terms: Pick<RenewalTerms, 'renewFrom' | 'overlap'>,
   ports: RenewDevicesPorts,
 ): Promise<readonly EstOutcome[]> {
-  const line = await lineNamed(ports.register, name)
+  const line = await ports.lineNamed(name)
+  if (line === null) throw new Error(`the line ${name} has disappeared from the register`)
   const issuer = ports.issuers.of(line)
   const checked = await issuer.batches.check(
     orders.map(({ request }) => request),
@@ -58,12 +61,6 @@ export async function renewDevices(
     rest = later
   }
   return decided.map((one) => (one.kind === 'refused' ? one : (outcomes.get(one) ?? missing())))
-}
-
-async function lineNamed({ lines }: Pick<ServiceRegister, 'lines'>, name: string): Promise<Line> {
-  const line = await lines.get(name)
-  if (line === null) throw new Error(`the line ${name} has disappeared from the register`)
-  return line
 }
 
 /** RFC 7030, 4.2.2: the subject must be identical; what else may be asked for, the policy has decided. */

@@ -49,6 +49,8 @@ export async function registerInThread(
     renew: call('renew'),
     presented: call('presented'),
     seen: call('seen'),
+    statuses: call('statuses'),
+    lifeCounts: call('lifeCounts'),
     head: call('head'),
     lines: { get: call('lines.get'), list: call('lines.list') },
     credentials: {

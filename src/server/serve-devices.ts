@@ -74,7 +74,9 @@ export async function serveDevices(
         ? null
         : await registrationListener(plans.registration, directory, { ...common, service: registration })
     const est =
-      plans.est === null || renewal === null ? null : await estListener(plans.est, { ...common, service: renewal })
+      plans.est === null || renewal === null
+        ? null
+        : await estListener(plans.est, directory, { ...common, service: renewal })
     // The keys are those of the result: a further service is one more.
     const listeners = { url, est }
     await serveAll(listeners, { ...common, statusAddress }, (served) =>

@@ -1,4 +1,4 @@
-import { createPrivateKey, createPublicKey } from 'node:crypto'
+import { createPrivateKey, createPublicKey, randomUUID } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test, vi } from 'vitest'
@@ -64,7 +64,7 @@ test('the recorded request of fioconfig is answered as it wants', async () => {
   expect(await verify(scene.made.directory, cert)).toBe('client.pem: OK\n')
 })
 
-test('curl gets 200', async () => {
+test('curl gets 200, also with TLS 1.2', async () => {
   const scene = await realScene()
   const device = await scene.knownDevice()
   const server = await scene.serve()
@@ -75,7 +75,7 @@ test('curl gets 200', async () => {
   }
   const { der } = renewalRequest(device)
   const { stdout } = await runProgram('curl', [
-    ...['--silent', '--show-error', '--cacert', await file('ca.pem', server.trust)],
+    ...['--silent', '--show-error', '--tls-max', '1.2', '--cacert', await file('ca.pem', server.trust)],
     ...['--cert', await file('cert.pem', device.cert), '--key', await file('key.pem', device.key)],
     ...[
       '--header',
@@ -210,6 +210,17 @@ describe('a device that another service registered', () => {
     const details = await scene.details(device.uuid)
     expect(details).toMatchObject({ line: 'site-a', state: 'active', isProduction: true, name: device.uuid })
     expect(details?.certificates.map((one) => Buffer.from(one.der))).toEqual([der, device.der])
+  })
+
+  test('by online-ca is renewed by the CA of its line', async () => {
+    const scene = await realScene()
+    const key = join(scene.made.home.state, 'factories', 'acme', 'keys', 'ca-1.key')
+    const online = { cert: await scene.made.text('online-crt'), key: await readFile(key, 'utf8') }
+    const uuid = randomUUID()
+    const device = newDevice(uuid, online, scene.now())
+    const { device: renewed } = await fioconfig(await scene.serve({ adopt: true }), device)
+    expect(await verify(scene.made.directory, renewed.cert)).toBe('client.pem: OK\n')
+    expect((await scene.details(uuid))?.certificates.length).toBe(2)
   })
 
   test('is recorded with the keys that were imported, and with no other', async () => {

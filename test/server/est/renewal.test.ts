@@ -8,7 +8,6 @@ import { thisMachine } from '../../../src/machine/index.js'
 import { runProgram, temporaryDirectory } from '../../support/cli.js'
 import { withRegister } from '../../support/device-register.js'
 import { PATIENT } from '../../support/patience.js'
-import { ALL_POINTS } from '../../support/points.js'
 import { quickLocks } from '../../support/quick-locks.js'
 import { certificatesIn, checkAsFioconfig, derOf, est, fioconfig, renewalRequest, rfcClient } from './clients.js'
 import { DAY, deviceSubject, newDevice } from './device-certificates.js'
@@ -287,33 +286,6 @@ test('a renewal that was cut off at any step, and is tried again, ends with one 
     expect(good.map((one) => Buffer.from(one.der).equals(derOf(renewed.cert)))).toEqual([true])
   }
 })
-
-test.runIf(ALL_POINTS)(
-  '10,000 devices renew within a minute, and none is refused',
-  async () => {
-    const scene = await realScene()
-    const devices = Array.from({ length: 10_000 }, () => scene.device())
-    const server = await scene.serve({ adopt: true })
-    const times: number[] = []
-    const queue = [...devices]
-    const begin = performance.now()
-    const lane = async () => {
-      for (let device = queue.pop(); device !== undefined; device = queue.pop()) {
-        const start = performance.now()
-        const body = renewalRequest(device).der.toString('base64')
-        const answer = await est(server, 'simplereenroll', { device, headers: PKCS10, body })
-        expect([answer.status, answer.status === 200 ? '' : answer.text]).toEqual([200, ''])
-        times.push(performance.now() - start)
-      }
-    }
-    await Promise.all(Array.from({ length: 32 }, lane))
-    const seconds = (performance.now() - begin) / 1000
-    const p99 = times.toSorted((a, b) => a - b)[Math.floor(times.length * 0.99)] ?? 0
-    console.log(`10,000 renewals in ${seconds.toFixed(1)} s, p99 ${p99.toFixed(0)} ms`)
-    expect(times.length).toBe(10_000)
-  },
-  300_000,
-)
 
 function keyOf(pem: string) {
   const privateKey = createPrivateKey(pem)

@@ -103,7 +103,7 @@ function nextSteps({ action, reason, queued, directory }: ChangeDenialsResult): 
     ...(reason !== null && !isFinal(reason) ? [hold] : []),
     `Gateways still ${effect}: give them new lists with \`fpki devices publish ${word} --nginx-map FILE\`.`,
     ...(queued
-      ? [`Inform the Factory API: \`fpki devices publish ${word} --foundries\`; \a registration service does it, too.`]
+      ? [`Inform the Factory API: \`fpki devices publish ${word} --foundries\`; a registration service does it, too.`]
       : []),
   ]
 }

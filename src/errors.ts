@@ -69,6 +69,8 @@ export type FpkiOption =
   | 'localCaFilename'
   | 'makeKeys'
   | 'moveKey'
+  | 'ocsp'
+  | 'ocspValidity'
   | 'maxRefused'
   | 'onlineCa'
   | 'ostree'

@@ -41,6 +41,8 @@ const FLAGS: Readonly<Record<FpkiOption, string>> = {
   recipientKey: '--recipient-key',
   refused: '--refused',
   register: '--register',
+  ocsp: '--ocsp',
+  ocspValidity: '--ocsp-validity',
   reissueWindow: '--reissue-window',
   replace: '--replace',
   'root.certificateFile': '--root-cert',

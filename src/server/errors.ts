@@ -9,6 +9,8 @@ export interface ErrorTexts {
   readonly member: TextMember
   /** The size limit of a body, such as `1 MB`. */
   readonly maxBody: string
+  /** The media type that a body must have; by default JSON's. */
+  readonly mediaType?: string
   /** What is not possible right now, as a clause; null when the error is not one that passes. */
   whyNotNow(error: FpkiError): string | null
   /** After how many seconds a client may try again what is not possible right now. */
@@ -17,10 +19,10 @@ export interface ErrorTexts {
 
 /** Sets the responses to refused requests, unknown paths and failures. */
 export function addErrorHandlers(app: FastifyInstance, log: Log, texts: ErrorTexts): void {
-  const { member, maxBody } = texts
+  const { member, maxBody, mediaType = 'application/json' } = texts
   const reasons: Readonly<Record<string, string>> = {
     FST_ERR_CTP_BODY_TOO_LARGE: `the body is larger than ${maxBody}`,
-    FST_ERR_CTP_INVALID_MEDIA_TYPE: 'the body must be application/json',
+    FST_ERR_CTP_INVALID_MEDIA_TYPE: `the body must be ${mediaType}`,
     FST_ERR_CTP_EMPTY_JSON_BODY: 'the body is empty',
   }
   app.setNotFoundHandler((_, reply) => reply.code(404).send({ [member]: 'not found' }))

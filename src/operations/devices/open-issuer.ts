@@ -62,8 +62,8 @@ async function defaultCaFile(pki: OpenPki, bound: string | null): Promise<string
 /** The certificate files of all local CAs of a directory, local-ca.pem first. */
 export async function localCaNames({ directory }: Pick<OpenPki, 'directory'>): Promise<readonly string[]> {
   const names = await directory.names()
-  const first = names.filter((name) => name === PKI_FILES.localCaCertificate)
-  return [...first, ...localCasOf(names).filter((name) => !first.includes(name))]
+  const isFirst = (name: string) => name === PKI_FILES.localCaCertificate
+  return [...names.filter(isFirst), ...localCasOf(names).filter((name) => !isFirst(name))]
 }
 
 /** The certificates of local CAs whose keys are in files. */

@@ -4,6 +4,7 @@ import type { OcspAnswer } from './model.js'
 export interface KeptAnswer extends OcspAnswer {
   /** What it was made from: another status needs another answer. */
   readonly statusText: string
+  readonly madeAt: number
   /** When it is to be replaced: clients get answers that are valid for a while. */
   readonly refreshAt: number
   readonly endsAt: number

@@ -38,11 +38,7 @@ export interface OcspIssuerPorts extends ResponderPorts {
  * @param only the certificate file of the only CA; null: all
  * @throws FpkiError as findDeviceIssuer and newResponder
  */
-export async function openOcspIssuers(
-  pki: OpenPki,
-  only: string | null,
-  ports: OcspIssuerPorts,
-): Promise<OcspIssuers> {
+export async function openOcspIssuers(pki: OpenPki, only: string | null, ports: OcspIssuerPorts): Promise<OcspIssuers> {
   const names = only === null ? await localCaNames(pki) : [only]
   const closers: Closers = []
   const all: OcspIssuer[] = []

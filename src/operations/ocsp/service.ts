@@ -40,42 +40,40 @@ export function ocspService(validity: number, ports: OcspServicePorts, kept: Kep
     const now = clock()
     const limits = { validity, responderEnds: key.certificate.notAfter }
     const responses = asked.map((one) => singleResponse(one.certId.raw, one, now, limits))
-    const { thisUpdate: producedAt } = responses[0] ?? bug()
+    const { thisUpdate: producedAt } = first(responses)
     const responderKeyHash = keyIdentifier(key.signer.spki)
     const der = await signOcspResponse({ responderKeyHash, producedAt, responses, nonce }, key)
     const nextUpdate = new Date(Math.min(...responses.map((one) => one.nextUpdate.getTime())))
-    const [only = bug(), ...more] = asked
-    const { kind } = ocspStatus(only)
-    const isCached = nonce === null && more.length === 0 && kind !== 'unknown'
+    const { kind } = ocspStatus(first(asked))
+    const isCached = nonce === null && asked.length === 1 && kind !== 'unknown'
     return {
-      outcome: more.length === 0 ? kind : 'several',
+      outcome: asked.length === 1 ? kind : 'several',
       der,
       cache: isCached ? { thisUpdate: producedAt, nextUpdate, sha256: sha256(der) } : null,
-      statusText: statusText(only),
+      statusText: statusText(first(asked)),
+      madeAt: producedAt.getTime(),
       refreshAt: (producedAt.getTime() + nextUpdate.getTime()) / 2,
       endsAt: nextUpdate.getTime(),
     }
   }
+  /** @param last an earlier answer to the same request; null: there is none, or it has a nonce */
+  const upToDate = async (issuer: OcspIssuer, request: OcspRequest, last: KeptAnswer | null) => {
+    const found = await Promise.all(request.certIds.map((one) => statusOf(statuses, one)))
+    const asked = request.certIds.map((certId, at) => ({ certId, status: found[at] ?? null, ca: issuer.fingerprint }))
+    if (last !== null && last.statusText === statusText(first(asked)) && isFresh(last, clock())) return last
+    const answer = await signed(issuer, request, asked)
+    if (isPlain(request)) kept.put(first(request.certIds).raw, answer)
+    watch.worked()
+    return answer
+  }
   const about = async (issuer: OcspIssuer, request: OcspRequest): Promise<OcspAnswer> => {
-    const { certIds, nonce } = request
-    const [certId = bug(), ...more] = certIds
-    const isKept = nonce === null && more.length === 0
-    const last = isKept ? kept.get(certId.raw) : null
+    const last = isPlain(request) ? kept.get(first(request.certIds).raw) : null
     try {
-      const found = await Promise.all(certIds.map((one) => statusOf(statuses, one)))
-      const asked = certIds.map((one, at) => ({ certId: one, status: found[at] ?? null, ca: issuer.fingerprint }))
-      const [first = bug()] = asked
-      const now = clock().getTime()
-      if (last !== null && last.statusText === statusText(first) && isFresh(last, now)) return last
-      const answer = await signed(issuer, request, asked)
-      if (isKept) kept.put(certId.raw, answer)
-      watch.worked()
-      return answer
+      return await upToDate(issuer, request, last)
     } catch (error) {
       watch.failed(error)
       // It was signed to be believed until then, and the register says nothing else.
-      if (last !== null && clock().getTime() < last.endsAt) return last
-      return failure('tryLater')
+      return last !== null && clock().getTime() < last.endsAt ? last : failure('tryLater')
     }
   }
   return {
@@ -123,8 +121,13 @@ function requestIn(octets: Uint8Array): OcspRequest | null {
 }
 
 /** The clock may have been set back. */
-function isFresh({ refreshAt, cache, endsAt }: KeptAnswer, now: number): boolean {
-  return now < refreshAt && now >= (cache?.thisUpdate.getTime() ?? refreshAt - (endsAt - refreshAt))
+function isFresh({ madeAt, refreshAt }: KeptAnswer, now: Date): boolean {
+  return now.getTime() >= madeAt && now.getTime() < refreshAt
+}
+
+/** Whether its answer is the same for all who ask. */
+function isPlain({ certIds, nonce }: OcspRequest): boolean {
+  return certIds.length === 1 && nonce === null
 }
 
 function failure(outcome: OcspError): OcspAnswer {
@@ -147,6 +150,8 @@ function watched(progress: Progress) {
   }
 }
 
-function bug(): never {
-  throw new Error('an OCSP request without a certificate')
+/** A request is about one certificate at least. */
+function first<T>([one]: readonly T[]): T {
+  if (one === undefined) throw new Error('an OCSP request without a certificate')
+  return one
 }

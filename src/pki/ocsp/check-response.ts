@@ -1,14 +1,6 @@
 import { FpkiError } from '../../errors.js'
 import type { CheckedOctets } from '../../ports.js'
-import {
-  contentOf,
-  type Der,
-  parseDer,
-  rawDer,
-  readInteger,
-  sequenceMembers,
-  taggedMembers,
-} from '../der.js'
+import { contentOf, type Der, parseDer, rawDer, readInteger, sequenceMembers, taggedMembers } from '../der.js'
 import { readExtensions } from '../extensions.js'
 import { sameOctets } from '../octets.js'
 import { MAX_CERT_IDS } from './request.js'

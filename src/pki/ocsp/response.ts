@@ -35,7 +35,7 @@ export interface ResponseContents {
 }
 
 /** OCSPResponseStatus without an answer (RFC 6960, 4.2.1). */
-export const OCSP_ERRORS = { malformedRequest: 1, internalError: 2, tryLater: 3, unauthorized: 6 } as const
+export const OCSP_ERRORS = { malformedRequest: 1, tryLater: 3, unauthorized: 6 } as const
 
 /** One of {@link OCSP_ERRORS}. */
 export type OcspError = keyof typeof OCSP_ERRORS
@@ -80,10 +80,7 @@ function statusOf(status: OcspStatus): Uint8Array {
  * @param curve that of the responder's key
  * @param certificate the responder's, DER
  */
-export function encodeOcspResponse(
-  responseData: Uint8Array,
-  { curve, signature, certificate }: SignedBy,
-): Uint8Array {
+export function encodeOcspResponse(responseData: Uint8Array, { curve, signature, certificate }: SignedBy): Uint8Array {
   const algorithm = sequence(objectIdentifier(oid(ECDSA_OF_CURVE[curve])))
   const basic = sequence(responseData, algorithm, bitString(signature), explicit(0, sequence(certificate)))
   const bytes = sequence(objectIdentifier(oid('id-pkix-ocsp-basic')), octetString(basic))

@@ -102,6 +102,7 @@ export type FpkiOption =
   | 'upstream'
   | 'uses'
   | 'uuid'
+  | 'validity'
   | 'withDevices'
 
 /**

@@ -26,6 +26,7 @@ const DOCUMENTS: Readonly<Record<string, z.ZodMiniType>> = {
   'fpki devices export': library.exportDevicesResult,
   'fpki devices import': library.importDevicesResult,
   'fpki devices publish': library.publishOutboxResult,
+  'fpki devices ocsp-export': library.exportAnswersResult,
   'fpki ca backup --out': library.backupPkiResult,
   'fpki ca backup --check': library.checkBackupResult,
   'fpki ca restore': library.restorePkiResult,

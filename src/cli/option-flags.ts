@@ -62,6 +62,7 @@ const FLAGS: Readonly<Record<FpkiOption, string>> = {
   until: '--until',
   upstream: '--upstream',
   uses: '--uses',
+  validity: '--validity',
   uuid: '--uuid',
   withDevices: '--no-devices',
 }

@@ -56,6 +56,7 @@ const RUNS: Readonly<Record<string, (made: Scene) => readonly string[]>> = {
   'devices show': ({ directory }) => [directory, uuidNumber(1)],
   'devices count': ({ directory }) => [directory],
   'devices report': ({ directory, at }) => [directory, '--line', 'site-a', '--out', at('report')],
+  'devices ocsp-export': ({ directory, at }) => [directory, '--out', at('answers')],
   'devices store init': ({ directory }) => [directory],
   'devices store migrate': ({ directory }) => [directory],
   'devices store check': ({ directory }) => [directory],

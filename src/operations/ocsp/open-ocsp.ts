@@ -1,5 +1,5 @@
 import type { DeviceRegister } from '../../devices/register.js'
-import { FpkiError } from '../../errors.js'
+import { FpkiError, type FpkiOption } from '../../errors.js'
 import type { DurableFiles } from '../../ports.js'
 import { openPki } from '../open-pki.js'
 import { askingOnce } from '../registration/remembered-secrets.js'
@@ -38,7 +38,7 @@ const VALIDITIES = { least: 60_000, most: 10 * 24 * 3_600_000 }
  * @throws FpkiError ERR_USAGE for a validity that is too short or too long; as openPki and openOcspIssuers
  */
 export async function openOcsp(options: OcspOptions, ports: OcspPorts): Promise<OcspService> {
-  checkValidity(options.validity)
+  checkValidity(options.validity, 'ocspValidity')
   const pki = await openPki(ports.files, options.directory, options.factory)
   const access = ports.access === undefined ? {} : { access: askingOnce(ports.access) }
   const issuers = await openOcspIssuers(pki, null, { ...ports, ...access })
@@ -50,12 +50,12 @@ export async function openOcsp(options: OcspOptions, ports: OcspPorts): Promise<
 }
 
 /** Throws ERR_USAGE. */
-export function checkValidity(validity: number): void {
+export function checkValidity(validity: number, option: FpkiOption): void {
   if (validity >= VALIDITIES.least && validity <= VALIDITIES.most) return
   throw new FpkiError(
     'ERR_USAGE',
     'OCSP answers must be valid for at least one minute and at most ten days.',
     'Give a duration such as 1h or 7d.',
-    { option: 'ocspValidity' },
+    { option },
   )
 }

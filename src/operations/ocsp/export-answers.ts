@@ -13,7 +13,7 @@ import { signOcspResponse } from '../../signer/ocsp-response.js'
 import { checkAbsolute } from '../../storage/absolute-path.js'
 import { type Closers, closeAll } from '../closers.js'
 import { requireRegister } from '../devices/open-register.js'
-import { openPki } from '../open-pki.js'
+import { type OpenPki, openPki } from '../open-pki.js'
 import { singleResponse } from './answer-times.js'
 import { type OcspIssuer, openOcspIssuers } from './open-issuers.js'
 import { checkValidity } from './open-ocsp.js'
@@ -82,10 +82,22 @@ export async function exportAnswers(
   checkAbsolute(options.out, 'output folder', 'out')
   checkValidity(options.validity, 'validity')
   const pki = await openPki(ports.files, options.directory, options.factory)
+  const register = await requireRegister(options, ports)
+  try {
+    return await writeAnswers({ pki, register }, options, ports)
+  } finally {
+    await register.close()
+  }
+}
+
+/** The same for a register that is open. */
+export async function writeAnswers(
+  { pki, register }: { readonly pki: OpenPki; readonly register: Pick<DeviceRegister, 'allStatuses'> },
+  options: Pick<ExportAnswersOptions, 'out' | 'ca' | 'validity'>,
+  ports: ExportAnswersPorts,
+): Promise<ExportAnswersResult> {
   const closers: Closers = []
   try {
-    const register = await requireRegister(options, ports)
-    closers.push(register.close)
     const issuers = await openOcspIssuers(pki, options.ca, ports)
     closers.push(issuers.close)
     const batch = await openFolder(options.out, ports)
@@ -125,7 +137,7 @@ async function openFolder(path: string, { files, batches }: ExportAnswersPorts):
 async function exportOf(
   issuer: OcspIssuer,
   { register, batch, counts }: Opened,
-  { validity }: ExportAnswersOptions,
+  { validity }: Pick<ExportAnswersOptions, 'validity'>,
   { clock, signal }: ExportAnswersPorts,
 ): Promise<void> {
   const certIdOf = sha1CertId(issuer.ca)

@@ -95,7 +95,7 @@ function otherKey(uuid: string): Refusal {
 
 /** Why a device may have no further certificate from a line at all; null: it may. */
 export function deviceConflict({ uuid, line, state }: DeviceRecord, wanted: string): Refusal | null {
-  if (state === 'denied') return { code: 'uuid-taken', reason: `the device ${uuid} is denied` }
+  if (state === 'denied') return { code: 'denied', reason: `the device ${uuid} is denied` }
   if (line === wanted) return null
   return { code: 'uuid-taken', reason: `the device ${uuid} belongs to the line ${line}` }
 }
@@ -104,20 +104,7 @@ function refused(code: Refusal['code'], reason: string): Decision {
   return { kind: 'refused', refusal: { code, reason } }
 }
 
-/**
- * Entries in waves, each of which has a UUID, key or serial number once: what one wave records, the next one finds.
- */
-export function wavesOf(entries: readonly Entry[]): readonly (readonly Entry[])[] {
-  const waves: Entry[][] = []
-  const next = new Map<string, number>()
-  for (const entry of entries) {
-    const { uuid, keyHash, serial } = entry.certificate
-    const names = [uuid, Buffer.from(keyHash).toString('hex'), `serial ${serial}`]
-    const wave = Math.max(...names.map((name) => next.get(name) ?? 0))
-    for (const name of names) next.set(name, wave + 1)
-    const members = waves[wave] ?? []
-    members.push(entry)
-    waves[wave] = members
-  }
-  return waves
+/** What an entry has for itself alone, see wavesOf. */
+export function namesOf({ certificate: { uuid, keyHash, serial } }: Entry): readonly string[] {
+  return [uuid, Buffer.from(keyHash).toString('hex'), `serial ${serial}`]
 }

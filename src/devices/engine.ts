@@ -16,6 +16,14 @@ export interface Engine {
   /** How often a transaction is tried while another one is in its way: for two minutes in all. See transactions.ts. */
   readonly tries: number
   /**
+   * Locks the rows of a table that a query in a transaction finds, in the order of the query. An engine in which only one
+   * transaction writes at a time changes nothing.
+   */
+  lock<Tables, Table extends keyof Tables & string, Row>(
+    query: SelectQueryBuilder<Tables, Table, Row>,
+    table: Table,
+  ): SelectQueryBuilder<Tables, Table, Row>
+  /**
    * Locks the rows of a table that a query in a transaction finds, and leaves out those that another transaction has locked.
    * An engine in which only one transaction writes at a time changes nothing.
    */

@@ -198,18 +198,32 @@ async function addLaterLife(db: Kysely<Schema>, engine: Engine): Promise<void> {
     .alterTable('cas')
     .addColumn('crl_number', integer, (column) => column.notNull().defaultTo(0))
     .execute()
-  await db.schema
-    .alterTable('outbox')
+  await keepOutboxWithoutCertificates(db, engine)
+  // Many have the same time: pages are read in the order of the ids.
+  const ended = db.schema.createIndex('certificates_ended').on('certificates').columns(['ended_at', 'id'])
+  await ended.where(sql.ref('ended_at'), 'is not', null).execute()
+  const denied = db.schema.createIndex('devices_denied').on('devices').column('id')
+  await denied.where(sql.ref('denied_at'), 'is not', null).execute()
+}
+
+/** A device that another service registered has no certificate here, but may be denied. SQLite cannot change a column. */
+async function keepOutboxWithoutCertificates(db: Kysely<Schema>, { table, ...engine }: Engine): Promise<void> {
+  const integer = sql.raw(engine.integer)
+  await db.schema.alterTable('outbox').renameTo('older_outbox').execute()
+  await table(db.schema.createTable('outbox'))
+    .addColumn('device', integer, (column) => column.notNull().primaryKey().references('devices.id'))
+    .addColumn('certificate', integer, (column) => column.references('certificates.id'))
+    .addColumn('created_at', integer, (column) => column.notNull())
+    .addColumn('next_at', integer, (column) => column.notNull())
+    .addColumn('taken_until', integer)
+    .addColumn('attempts', integer, (column) => column.notNull().defaultTo(0))
+    .addColumn('reason', 'text')
     .addColumn('action', 'text', (column) => column.notNull().defaultTo('announce'))
     .execute()
-  const partial = {
-    certificates_ended: ['certificates', 'ended_at'],
-    devices_denied: ['devices', 'denied_at'],
-  } as const
-  for (const [name, [table, column]] of Object.entries(partial)) {
-    const index = db.schema.createIndex(name).on(table).columns([column])
-    await index.where(sql.ref(column), 'is not', null).execute()
-  }
+  await sql`insert into outbox (device, certificate, created_at, next_at, taken_until, attempts, reason)
+    select device, certificate, created_at, next_at, taken_until, attempts, reason from older_outbox`.execute(db)
+  await db.schema.dropTable('older_outbox').execute()
+  await createIndexes(db, REGISTRATION_INDEXES)
 }
 
 /**

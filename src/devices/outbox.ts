@@ -37,9 +37,9 @@ export interface OutboxEntry {
   readonly uuid: string
   readonly name: string
   readonly group: string | null
-  /** Of its newest certificate, lower-case hex. */
-  readonly serial: string
-  readonly der: Uint8Array
+  /** Of its newest certificate, lower-case hex; null: another service registered the device, and the register has none. */
+  readonly serial: string | null
+  readonly der: Uint8Array | null
   /** The device CA: SHA-256 of its certificate, lower-case hex. */
   readonly ca: string
   /** How often it was tried and failed. */

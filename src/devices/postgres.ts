@@ -23,6 +23,8 @@ export const POSTGRES: Engine = {
   id: (column) => column.primaryKey().generatedByDefaultAsIdentity(),
   table: (table) => table,
   tries: 120_000 / LOCK_MILLISECONDS,
+  // Weaker than FOR UPDATE: rows that refer to them can be added meanwhile.
+  lock: (query, table) => query.forNoKeyUpdate(table),
   lockFree: (query, table) => query.forUpdate(table).skipLocked(),
 }
 

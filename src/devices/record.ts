@@ -137,8 +137,9 @@ export function insertKeys(db: Kysely<Schema>): Bulk<never> {
   )
 }
 
-function insertCertificates(db: Kysely<Schema>): Bulk<never> {
-  const times = { issued_at: 0, not_after: 0, state: 'active' as const, ended_at: null }
+/** Inserts certificates whose serial numbers do not exist. */
+export function insertCertificates(db: Kysely<Schema>): Bulk<never> {
+  const times = { issued_at: 0, not_after: 0, state: 'active' as const, ended_at: null, ca: 0 }
   const row = { device: 0, serial: OCTETS, key_hash: OCTETS, der: OCTETS, ...times }
   return bulk((count) =>
     db
@@ -149,10 +150,11 @@ function insertCertificates(db: Kysely<Schema>): Bulk<never> {
   )
 }
 
-function certificateParameters({ certificate, issuedAt, state }: Entry, device: unknown, isNewest: boolean) {
+function certificateParameters({ certificate, issuedAt, state, ca }: Entry, device: unknown, isNewest: boolean) {
   const { serial, keyHash, der, notAfter } = certificate
   const own = state === 'active' && !isNewest ? 'superseded' : state
-  return [device, Buffer.from(serial, 'hex'), keyHash, der, issuedAt, notAfter, own, own === 'active' ? null : issuedAt]
+  const endedAt = own === 'active' ? null : issuedAt
+  return [device, Buffer.from(serial, 'hex'), keyHash, der, issuedAt, notAfter, own, endedAt, ca]
 }
 
 /** Whoever is informing the Factory API of an older certificate of the device finishes that first: `taken_until` stays. */

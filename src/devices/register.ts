@@ -41,7 +41,7 @@ export interface DeviceRegister {
    */
   deny(uuids: readonly string[], denial: Denial): Promise<readonly string[]>
   /** Ends the denial of devices that are on hold, and only of these. Resolves to them. */
-  allow(uuids: readonly string[], end: Pick<Denial, 'announce'>): Promise<readonly string[]>
+  allow(uuids: readonly string[], end: Pick<Denial, 'at' | 'announce'>): Promise<readonly string[]>
   /**
    * Records renewed certificates in one transaction. The certificate that a device presented is superseded when the overlap ends;
    * others that were never seen are superseded at once. The same key again is `existing`. Refused: a device that is denied, one
@@ -120,15 +120,15 @@ export interface StoredCertificate {
 }
 
 /** `superseded`: the device has a newer one. `abandoned`: its key was lost before the device had it. */
-export const CERTIFICATE_STATES = ['active', 'superseded', 'abandoned', 'denied'] as const
+export const CERTIFICATE_STATES = ['active', 'superseded', 'abandoned'] as const
 /** See {@link CERTIFICATE_STATES}. */
 export type CertificateState = (typeof CERTIFICATE_STATES)[number]
 
 /**
- * The states of devices: that of the newest certificate; `conflict`: the Factory API has another device with that UUID;
+ * The states of devices: that of the newest certificate; `denied`: see DeviceRegister.deny; `conflict`: the Factory API has another device with that UUID;
  * `external`: another service registered the device, and only its key is here.
  */
-export const DEVICE_STATES = [...CERTIFICATE_STATES, 'conflict', 'external'] as const
+export const DEVICE_STATES = [...CERTIFICATE_STATES, 'denied', 'conflict', 'external'] as const
 /** See {@link DEVICE_STATES}. */
 export type DeviceState = (typeof DEVICE_STATES)[number]
 

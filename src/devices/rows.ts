@@ -1,6 +1,7 @@
 import type { Selectable } from 'kysely'
 import * as z from 'zod/mini'
 import { FpkiError } from '../errors.js'
+import { DENIAL_REASONS, type DenialReason, type Revocation } from './denial.js'
 import {
   CERTIFICATE_STATES,
   type CertificateState,
@@ -14,10 +15,10 @@ import {
 import type { Schema } from './schema.js'
 
 /** Rows as they are read. Their types are what the schema promises; the file may be damaged, or forged. */
-type Rows = { readonly [Table in keyof Schema]: Selectable<Schema[Table]> }
+export type Rows = { readonly [Table in keyof Schema]: Selectable<Schema[Table]> }
 /** A row of `devices` with the names of its line and CA. */
 export type DeviceRow = Omit<Rows['devices'], 'line' | 'ca'> & { readonly line: string; readonly ca: string }
-export type CertificateRow = Omit<Rows['certificates'], 'id' | 'device' | 'ended_at'>
+export type CertificateRow = Omit<Rows['certificates'], 'id' | 'device' | 'ca'>
 export type JobRow = Omit<Rows['jobs'], 'line'> & { readonly line: string }
 
 export function deviceOf(row: DeviceRow): DeviceRecord {
@@ -36,6 +37,7 @@ export function deviceOf(row: DeviceRow): DeviceRecord {
     state: DEVICE_STATES.find((state) => state === row.state) ?? damaged('devices.state'),
     issuedAt: time(row.issued_at, 'devices.issued_at'),
     notAfter: time(row.not_after, 'devices.not_after'),
+    denied: denialOf(row),
   }
 }
 
@@ -47,7 +49,18 @@ export function certificateOf(row: CertificateRow): StoredCertificate {
     issuedAt: time(row.issued_at, 'certificates.issued_at'),
     notAfter: time(row.not_after, 'certificates.not_after'),
     state: certificateState(row.state, 'certificates.state'),
+    endedAt: timeOrNull(row.ended_at, 'certificates.ended_at'),
+    seenAt: timeOrNull(row.seen_at, 'certificates.seen_at'),
   }
+}
+
+/** Since when a device is denied, and why; null: it is not. */
+export function denialOf({
+  denied_at,
+  denied_reason,
+}: Pick<DeviceRow, 'denied_at' | 'denied_reason'>): Revocation | null {
+  const at = timeOrNull(denied_at, 'devices.denied_at')
+  return at === null ? null : { at, reason: denialReason(denied_reason, 'devices.denied_reason') }
 }
 
 export function lineOf(row: Rows['lines']): Line {
@@ -136,9 +149,15 @@ export function octets(value: unknown, column: string, size?: number): Uint8Arra
   return value instanceof Uint8Array && (size === undefined || value.length === size) ? value : damaged(column)
 }
 
-function certificateState(value: unknown, column: string): CertificateState {
+export function certificateState(value: unknown, column: string): CertificateState {
   return CERTIFICATE_STATES.find((state) => state === value) ?? damaged(column)
 }
+
+function denialReason(value: unknown, column: string): DenialReason {
+  return DENIALS.find((reason) => reason === value) ?? damaged(column)
+}
+
+const DENIALS = Object.keys(DENIAL_REASONS) as readonly DenialReason[]
 
 const TEXTS = z.array(z.string())
 

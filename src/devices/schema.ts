@@ -156,7 +156,8 @@ interface StationTable {
 /** A row of `outbox`. */
 interface OutboxTable {
   device: number
-  certificate: number
+  /** null: another service registered the device. */
+  certificate: number | null
   created_at: number
   next_at: number
   /** Until when it belongs to whoever has taken it; null: nobody has. */

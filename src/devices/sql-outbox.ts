@@ -1,8 +1,8 @@
 import { type Kysely, sql, type Transaction } from 'kysely'
 import type { Engine } from './engine.js'
-import type { Outbox, OutboxEntry, OutboxState } from './outbox.js'
+import { OUTBOX_ACTIONS, type Outbox, type OutboxEntry, type OutboxState } from './outbox.js'
 import type { DeviceState } from './register.js'
-import { integer, octets, serialOctets, text, textOrNull, timeOrNull, uuidOctets, uuidText } from './rows.js'
+import { damaged, integer, octets, serialOctets, text, textOrNull, timeOrNull, uuidOctets, uuidText } from './rows.js'
 import type { Schema } from './schema.js'
 import type { Transactions } from './transactions.js'
 
@@ -73,9 +73,16 @@ async function entriesOf(
   const rows = await transaction
     .selectFrom('outbox')
     .innerJoin('devices', 'devices.id', 'outbox.device')
-    .innerJoin('certificates', 'certificates.id', 'outbox.certificate')
+    .leftJoin('certificates', 'certificates.id', 'outbox.certificate')
     .innerJoin('cas', 'cas.id', 'devices.ca')
-    .select(['outbox.device', 'outbox.attempts', 'devices.uuid', 'devices.name', 'devices.device_group'])
+    .select([
+      'outbox.device',
+      'outbox.action',
+      'outbox.attempts',
+      'devices.uuid',
+      'devices.name',
+      'devices.device_group',
+    ])
     .select(['certificates.serial', 'certificates.der', 'cas.fingerprint'])
     .where('outbox.device', 'in', devices)
     .execute()
@@ -84,21 +91,23 @@ async function entriesOf(
 }
 
 function entryOf(row: {
+  readonly action: unknown
   readonly uuid: Uint8Array
   readonly name: string | null
   readonly device_group: string | null
-  readonly serial: Uint8Array
-  readonly der: Uint8Array
+  readonly serial: Uint8Array | null
+  readonly der: Uint8Array | null
   readonly fingerprint: string
   readonly attempts: number
 }): OutboxEntry {
   const uuid = uuidText(octets(row.uuid, 'devices.uuid', 16))
   return {
+    action: OUTBOX_ACTIONS.find((action) => action === row.action) ?? damaged('outbox.action'),
     uuid,
     name: textOrNull(row.name, 'devices.name') ?? uuid,
     group: textOrNull(row.device_group, 'devices.device_group'),
-    serial: Buffer.from(serialOctets(row.serial)).toString('hex'),
-    der: octets(row.der, 'certificates.der'),
+    serial: row.serial === null ? null : Buffer.from(serialOctets(row.serial)).toString('hex'),
+    der: row.der === null ? null : octets(row.der, 'certificates.der'),
     ca: text(row.fingerprint, 'cas.fingerprint'),
     attempts: integer(row.attempts, 'outbox.attempts'),
   }
@@ -113,9 +122,10 @@ async function release(transaction: Transaction<Schema>, { uuid, serial }: Outbo
     .returning(['device', 'certificate'])
     .executeTakeFirst()
   if (row === undefined) return null
+  if (row.certificate === null) return serial === null ? integer(row.device, 'outbox.device') : null
   const certificate = transaction.selectFrom('certificates').select('serial').where('id', '=', row.certificate)
   const newest = serialOctets((await certificate.executeTakeFirstOrThrow()).serial)
-  return Buffer.from(serial, 'hex').equals(newest) ? integer(row.device, 'outbox.device') : null
+  return serial !== null && Buffer.from(serial, 'hex').equals(newest) ? integer(row.device, 'outbox.device') : null
 }
 
 async function stateOf(db: Kysely<Schema>): Promise<OutboxState> {

@@ -1,12 +1,14 @@
-import type { Kysely } from 'kysely'
+import { type Kysely, sql } from 'kysely'
 import { type Outcome, orders, type RecordOrder } from './commit.js'
 import type { Entry } from './decide.js'
+import { deviceLocks } from './denials.js'
 import { deviceChanges } from './device-changes.js'
 import type { Engine } from './engine.js'
+import { type Ids, idsOf } from './ids.js'
 import { keyImports } from './import-keys.js'
 import { samples } from './inspection.js'
 import { sqlJobs } from './jobs.js'
-import { noSuchLine } from './line-errors.js'
+import { lifeCounts } from './life-counts.js'
 import { sqlLines } from './lines.js'
 import { deviceLists } from './list.js'
 import { lookUps, selectDevices } from './look-up.js'
@@ -23,6 +25,10 @@ import { certificateOf, damaged, deviceOf, integer, uuidOctets } from './rows.js
 import type { Schema } from './schema.js'
 import { sqlCredentials } from './sql-credentials.js'
 import { sqlOutbox } from './sql-outbox.js'
+import { sqlPresented } from './sql-presented.js'
+import { sqlRenewals } from './sql-renewals.js'
+import { sqlSeen } from './sql-seen.js'
+import { sqlStatuses } from './sql-statuses.js'
 import { type Transactions, transactionsOf } from './transactions.js'
 
 /** The register in a SQL database whose schema is that of this version. `close` closes the connection. */
@@ -35,6 +41,7 @@ export function sqlRegister(
   const lookUpAll = lookUps(db)
   const record = orders(db, engine, transactions, lookUpAll)
   const ids = idsOf(db, transactions)
+  const lock = deviceLocks(db, engine)
   const importKeys = keyImports(db, transactions, lookUpAll)
   const lists = deviceLists(db)
   return {
@@ -42,7 +49,7 @@ export function sqlRegister(
     jobs: sqlJobs(db, transactions),
     credentials: sqlCredentials(db, transactions),
     outbox: sqlOutbox(db, engine, transactions),
-    ...deviceChanges(transactions),
+    ...deviceChanges(lock, transactions),
     lookUp: async (requests) =>
       (await lookUpAll(db, requests)).map(({ device, certificate, keyOwner }) => ({ device, certificate, keyOwner })),
     commit: (commit) => commitOrder(record, ids, commit),
@@ -57,14 +64,12 @@ export function sqlRegister(
       const count = db.selectFrom('certificates').select(({ fn }) => fn.countAll().as('count'))
       return { id, certificates: integer((await count.executeTakeFirstOrThrow()).count, 'certificates') }
     },
-    renew: notYet,
-    presented: notYet,
-    seen: notYet,
-    statuses: notYet,
-    revoked: notYet,
-    allStatuses: notYet,
-    lifeCounts: notYet,
-    nextCrlNumber: notYet,
+    renew: sqlRenewals(db, lock, transactions, ids),
+    presented: sqlPresented(db),
+    seen: sqlSeen(db, lock, transactions),
+    ...sqlStatuses(db),
+    lifeCounts: lifeCounts(db),
+    nextCrlNumber: async (ca) => nextCrlNumber(transactions, await ids.ca(ca)),
     sample: samples(db),
     damage,
     close,
@@ -110,38 +115,6 @@ async function importAll(
   })
 }
 
-/** The rows of lines and CAs, which are never removed. */
-interface Ids {
-  line(name: string): Promise<number>
-  ca(fingerprint: string): Promise<number>
-}
-
-function idsOf(db: Kysely<Schema>, transactions: Transactions): Ids {
-  const [lines, cas] = [new Map<string, number>(), new Map<string, number>()]
-  return {
-    line: async (name) => {
-      const cached = lines.get(name)
-      if (cached !== undefined) return cached
-      const row = await db.selectFrom('lines').select('id').where('name', '=', name).executeTakeFirst()
-      if (row === undefined) throw noSuchLine(name)
-      lines.set(name, integer(row.id, 'lines.id'))
-      return row.id
-    },
-    ca: async (fingerprint) => {
-      const cached = cas.get(fingerprint)
-      if (cached !== undefined) return cached
-      const row = await transactions(async (transaction) => {
-        const insert = transaction.insertInto('cas').values({ fingerprint })
-        await insert.onConflict((conflict) => conflict.doNothing()).execute()
-        const select = transaction.selectFrom('cas').select('id').where('fingerprint', '=', fingerprint)
-        return select.executeTakeFirstOrThrow()
-      })
-      cas.set(fingerprint, integer(row.id, 'cas.id'))
-      return row.id
-    },
-  }
-}
-
 async function deviceNamed(db: Kysely<Schema>, uuid: string): Promise<DeviceDetails | null> {
   const row = await selectDevices(db).where('devices.uuid', '=', uuidOctets(uuid)).executeTakeFirst()
   if (row === undefined) return null
@@ -149,6 +122,10 @@ async function deviceNamed(db: Kysely<Schema>, uuid: string): Promise<DeviceDeta
   return { ...deviceOf(row), certificates: (await certificates.execute()).map(certificateOf) }
 }
 
-function notYet(): never {
-  throw new Error('not implemented yet')
+async function nextCrlNumber(transactions: Transactions, ca: number): Promise<number> {
+  const row = await transactions((transaction) => {
+    const update = transaction.updateTable('cas').set({ crl_number: sql`crl_number + 1` }).where('id', '=', ca)
+    return update.returning('crl_number').executeTakeFirstOrThrow()
+  })
+  return integer(row.crl_number, 'cas.crl_number')
 }

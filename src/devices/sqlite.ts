@@ -23,6 +23,7 @@ export const SQLITE: Engine = {
   id: (column) => column.primaryKey(),
   table: (table, clustered = false) => table.modifyEnd(clustered ? CLUSTERED : STRICT),
   tries: 120_000 / BEGIN_MILLISECONDS,
+  lock: (query) => query,
   lockFree: (query) => query,
 }
 

@@ -1,7 +1,18 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { ALL_DEVICES, type DeviceKey, type DeviceRegister, type ImportedKeys } from '../../src/devices/register.js'
-import { CA, collect, commitOf, DAY, importedOf, NOON, newCertificate, UNLIMITED, wordsOf } from './register-scene.js'
+import {
+  CA,
+  collect,
+  commitOf,
+  DAY,
+  hold,
+  importedOf,
+  NOON,
+  newCertificate,
+  UNLIMITED,
+  wordsOf,
+} from './register-scene.js'
 
 const keysOf = (keys: readonly DeviceKey[], other: Partial<ImportedKeys> = {}): ImportedKeys => ({
   line: 'east',
@@ -27,7 +38,7 @@ export function externalContractOf(register: () => DeviceRegister): void {
       expect(await register().device(first?.uuid ?? '')).toEqual({
         ...{ uuid: first?.uuid, name: first?.uuid, line: 'east', ca: CA, state: 'external', certificates: [] },
         ...{ group: null, hardwareId: null, serialNumber: null, isProduction: false, credential: null },
-        ...{ createdAt: NOON, issuedAt: NOON, notAfter: NOON + 365 * DAY },
+        ...{ createdAt: NOON, issuedAt: NOON, notAfter: NOON + 365 * DAY, denied: null },
       })
       expect(await register().count({ ...ALL_DEVICES, state: 'external' })).toEqual({ devices: 300, production: 0 })
       expect(await collect(register().certificates(ALL_DEVICES))).toEqual([])
@@ -76,10 +87,10 @@ export function externalContractOf(register: () => DeviceRegister): void {
       await east()
       const key = newKey()
       await register().importKeys(keysOf([key]))
-      expect(await register().deny([key.uuid], NOON)).toEqual([key.uuid])
+      expect(await register().deny([key.uuid], hold(NOON))).toEqual([key.uuid])
       const commit = () => register().commit(commitOf([newCertificate(key)], { line: 'east' }))
-      expect(wordsOf(await commit())).toEqual(['uuid-taken'])
-      expect(await register().allow([key.uuid])).toEqual([key.uuid])
+      expect(wordsOf(await commit())).toEqual(['denied'])
+      expect(await register().allow([key.uuid], { at: NOON, announce: false })).toEqual([key.uuid])
       expect(await register().device(key.uuid)).toMatchObject({ state: 'external' })
       await register().abandon([key.uuid], NOON)
       expect(await register().device(key.uuid)).toMatchObject({ state: 'external' })

@@ -133,7 +133,7 @@ describe('is refused:', () => {
   test('a register of a newer fpki', async () => {
     const { path } = await closedRegister()
     runSql(path, 'pragma user_version = 99')
-    await expectRefused(path, 'ERR_BAD_FILE', /newer fpki \(schema 99; this one has 3\)/)
+    await expectRefused(path, 'ERR_BAD_FILE', /newer fpki \(schema 99; this one has 4\)/)
   })
 
   test('a register of an older fpki, to look at', async () => {

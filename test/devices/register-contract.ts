@@ -65,6 +65,7 @@ export function contractOf(scene: () => Promise<() => Promise<DeviceRegister>>):
         issuedAt: NOON,
         notAfter,
         state,
+        denied: null,
       }
       const certificate = { serial, der, keyHash, issuedAt: NOON, notAfter, state }
       const [found] = await register.lookUp([one])
@@ -77,6 +78,8 @@ export function contractOf(scene: () => Promise<() => Promise<DeviceRegister>>):
         der: Buffer.from(der),
         issuedAt: NOON,
         state,
+        endedAt: null,
+        seenAt: null,
       })
       const details = await register.device(uuid)
       expect(details).toMatchObject(device)

@@ -12,7 +12,7 @@ import {
 import { thisMachine } from '../../src/machine/index.js'
 import { temporaryDirectory } from '../support/cli.js'
 
-export { UNLIMITED } from '../support/device-register.js'
+export { hold, UNLIMITED } from '../support/device-register.js'
 
 /** 2026-11-26T12:00:00Z, in milliseconds. */
 export const NOON = Date.UTC(2026, 10, 26, 12)

@@ -13,6 +13,7 @@ import {
   collect,
   commitOf,
   DAY,
+  hold,
   importedOf,
   MINUTE,
   NOON,
@@ -376,14 +377,14 @@ export function registrationContractOf(scene: () => Promise<() => Promise<Device
       await commit([one, two])
       const next = newCertificate({ uuid: one.uuid })
       await commit([next], NOON + 1)
-      expect(await register.deny([one.uuid, randomUUID()], NOON + MINUTE)).toEqual([one.uuid])
-      expect(await register.deny([one.uuid], NOON + MINUTE)).toEqual([])
+      expect(await register.deny([one.uuid, randomUUID()], hold(NOON + MINUTE))).toEqual([one.uuid])
+      expect(await register.deny([one.uuid], hold(NOON + MINUTE))).toEqual([])
       const states = async () => (await register.device(one.uuid))?.certificates.map(({ state }) => state)
-      expect(await states()).toEqual(['denied', 'superseded'])
+      expect(await states()).toEqual(['active', 'superseded'])
       expect(await register.count({ ...ALL_DEVICES, state: 'denied' })).toMatchObject({ devices: 1 })
       const asked = [{ ...next, serial: newCertificate().serial }, newCertificate({ uuid: one.uuid }), two]
-      expect(await commit(asked, NOON + MINUTE)).toEqual(['uuid-taken', 'uuid-taken', 'existing'])
-      expect(await register.allow([one.uuid, two.uuid])).toEqual([one.uuid])
+      expect(await commit(asked, NOON + MINUTE)).toEqual(['denied', 'denied', 'existing'])
+      expect(await register.allow([one.uuid, two.uuid], { at: NOON, announce: false })).toEqual([one.uuid])
       expect(await states()).toEqual(['active', 'superseded'])
       expect(await register.device(one.uuid)).toMatchObject({ state: 'active' })
       expect(await commit([next], NOON + MINUTE)).toEqual(['existing'])
@@ -393,9 +394,9 @@ export function registrationContractOf(scene: () => Promise<() => Promise<Device
       const one = newCertificate()
       await commit([one])
       await register.abandon([one.uuid], NOON)
-      await register.deny([one.uuid], NOON)
-      expect(await commit([newCertificate({ uuid: one.uuid })])).toEqual(['uuid-taken'])
-      await register.allow([one.uuid])
+      await register.deny([one.uuid], hold(NOON))
+      expect(await commit([newCertificate({ uuid: one.uuid })])).toEqual(['denied'])
+      await register.allow([one.uuid], { at: NOON, announce: false })
       expect(await register.device(one.uuid)).toMatchObject({ state: 'abandoned' })
     })
 
@@ -403,8 +404,8 @@ export function registrationContractOf(scene: () => Promise<() => Promise<Device
       const all = newCertificates(600)
       await commit(all)
       const uuids = all.map(({ uuid }) => uuid)
-      expect((await register.deny(uuids, NOON)).toSorted()).toEqual(uuids.toSorted())
-      expect(await register.allow(uuids)).toHaveLength(600)
+      expect((await register.deny(uuids, hold(NOON))).toSorted()).toEqual(uuids.toSorted())
+      expect(await register.allow(uuids, { at: NOON, announce: false })).toHaveLength(600)
       expect(await register.count({ ...ALL_DEVICES, state: 'active' })).toMatchObject({ devices: 600 })
     })
 
@@ -440,7 +441,7 @@ export function registrationContractOf(scene: () => Promise<() => Promise<Device
       expect(another).toBeUndefined()
       const { uuid, name, group, serial, der } = certificate
       expect({ ...entry, der: Buffer.from(entry?.der ?? []) }).toEqual({
-        ...{ uuid, name, group, serial, ca: CA, attempts: 0 },
+        ...{ action: 'announce', uuid, name, group, serial, ca: CA, attempts: 0 },
         der: Buffer.from(der),
       })
       expect(await register.outbox.state()).toEqual({ waiting: 1, oldest: NOON, conflicts: 0, lastFailure: null })
@@ -542,7 +543,7 @@ export function registrationContractOf(scene: () => Promise<() => Promise<Device
       for (const entry of await take(NOON)) await register.outbox.conflict(entry)
       const [first, second] = two.map(({ uuid }) => uuid)
       await register.abandon([first ?? ''], NOON)
-      await register.deny([second ?? ''], NOON)
+      await register.deny([second ?? ''], hold(NOON))
       const states = await Promise.all([first, second].map(async (uuid) => (await register.device(uuid ?? ''))?.state))
       expect(states).toEqual(['abandoned', 'denied'])
     })
@@ -550,9 +551,9 @@ export function registrationContractOf(scene: () => Promise<() => Promise<Device
     test('keeps the entry of a device that is denied for when it is allowed', async () => {
       const certificate = newCertificate()
       await announce([certificate])
-      await register.deny([certificate.uuid], NOON)
+      await register.deny([certificate.uuid], hold(NOON))
       expect(await take(NOON)).toEqual([])
-      await register.allow([certificate.uuid])
+      await register.allow([certificate.uuid], { at: NOON, announce: false })
       await register.rename(certificate.uuid, 'Pump 7')
       expect(await one(NOON)).toMatchObject({ name: 'Pump 7' })
     })

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Denial } from '../../src/devices/denial.js'
 import { openDeviceRegister } from '../../src/devices/open.js'
 import {
   DEFAULT_REISSUE_WINDOW,
@@ -29,6 +30,11 @@ export const UNLIMITED: LineSettings = {
 /** When devices of fixtures are issued, unless it is said, and when their certificates expire. */
 export const ISSUED_AT = Date.parse('2026-07-15T12:00:00Z')
 export const EXPIRES_AT = Date.parse('2046-07-15T12:00:00Z')
+
+/** A denial that can end, without anybody being informed. */
+export function hold(at: number): Denial {
+  return { reason: 'certificateHold', at, announce: false }
+}
 
 /** The fingerprint of a device CA in a PKI directory. */
 export async function fingerprintOfFile(directory: string, file = 'local-ca.pem'): Promise<string> {

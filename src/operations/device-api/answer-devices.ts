@@ -73,9 +73,10 @@ export async function answerDevice(devices: FactoryDevices, request: DeviceReque
 }
 
 /** Answers DELETE of a denied device: it is allowed again. */
-export async function answerDenied({ register }: FactoryDevices, text: string): Promise<WireAnswer> {
+export async function answerDenied({ register, clock }: FactoryDevices, text: string): Promise<WireAnswer> {
   const uuid = toUuid(text)
-  const allowed = register === null || uuid === null ? [] : await register.allow([uuid], { announce: false })
+  const end = { at: clock().getTime(), announce: false }
+  const allowed = register === null || uuid === null ? [] : await register.allow([uuid], end)
   return allowed.length === 0 ? refused(404, 'there is no such denied device') : { status: 200, body: {} }
 }
 

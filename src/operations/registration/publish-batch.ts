@@ -94,6 +94,7 @@ export async function publishBatch(
 
 /** What the API is to know of a device. Its UUID is what the API calls a device without a name. */
 export function publishedDevice({ uuid, name, group, der }: Omit<OutboxEntry, 'attempts'>): PublishedDevice {
+  if (der === null) throw new Error(`the device ${uuid} has no certificate to announce`)
   return { certificate: encodePem('CERTIFICATE', der), name: name === uuid ? null : name, group }
 }
 

@@ -142,7 +142,7 @@ async function announce(
   { issuer }: LineIssuer,
   cloud: RegistrationCloud,
 ): Promise<Refusal | null> {
-  const announced = await cloud.announce({ uuid, name, group, serial, der, ca: issuer.fingerprint })
+  const announced = await cloud.announce({ action: 'announce', uuid, name, group, serial, der, ca: issuer.fingerprint })
   if (announced.kind === 'delivered') return null
   const reason = `the Factory API does not take the device ${uuid}: ${announced.reason}`
   if (announced.kind === 'conflict') return { code: 'uuid-taken', reason }

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { DEFAULT_LINE, type LineState } from '../../../src/devices/register.js'
 import { newKey } from '../../pki/support/csr.js'
-import { recordDevices } from '../../support/device-register.js'
+import { hold, recordDevices } from '../../support/device-register.js'
 import { deviceCsr, deviceCsrs } from '../../support/device-requests.js'
 import { x509 } from '../made.js'
 import { issueScene, registered, withRegister } from './scene.js'
@@ -183,10 +183,10 @@ test('a UUID of the row must be the one of its request, and facts of the row are
 })
 
 test.each([
-  ['denied', 'default', null, /is denied/],
-  ['of another line', 'plant', null, /belongs to the line plant/],
-  ['that has registered itself', 'default', 'token', /has registered itself/],
-] as const)('no key is made in the place of one of a device %s', async (_, line, credential, reason) => {
+  ['denied', 'default', null, 'denied', /is denied/],
+  ['of another line', 'plant', null, 'uuid-taken', /belongs to the line plant/],
+  ['that has registered itself', 'default', 'token', 'uuid-taken', /has registered itself/],
+] as const)('no key is made in the place of one of a device %s', async (_, line, credential, code, reason) => {
   const scene = await issueScene()
   await scene.line('plant', {})
   const { uuid } = deviceCsr()
@@ -199,11 +199,10 @@ test.each([
   })
   const proof = credential === null ? null : { credential: { kind: credential, id }, listed: null }
   await recordDevices(scene.directory, [{ uuid, proof }], { line, at: Date.now() })
-  if (reason.source.includes('denied'))
-    await withRegister(scene.directory, (register) => register.deny([uuid], Date.now()))
+  if (code === 'denied') await withRegister(scene.directory, (register) => register.deny([uuid], hold(Date.now())))
   const before = await withRegister(scene.directory, (register) => register.device(uuid))
   const ended = await scene.issue([{ uuid }], ['--make-keys', '--out', join(scene.home.path, 'devices')])
-  expect(ended.refused).toMatchObject([{ code: 'uuid-taken', reason: expect.stringMatching(reason) }])
+  expect(ended.refused).toMatchObject([{ code, reason: expect.stringMatching(reason) }])
   expect(await withRegister(scene.directory, (register) => register.device(uuid))).toEqual(before)
 })
 
@@ -211,7 +210,7 @@ test('a device that is denied does not get its certificate again', async () => {
   const scene = await issueScene()
   const { uuid, pem } = deviceCsr()
   await scene.issue([{ csr: pem }])
-  await withRegister(scene.directory, (register) => register.deny([uuid], Date.now()))
+  await withRegister(scene.directory, (register) => register.deny([uuid], hold(Date.now())))
   const ended = await scene.issue([{ csr: pem }])
-  expect(ended.refused).toMatchObject([{ code: 'uuid-taken', reason: `the device ${uuid} is denied` }])
+  expect(ended.refused).toMatchObject([{ code: 'denied', reason: `the device ${uuid} is denied` }])
 })

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { publishOutboxResult } from '../../../src/operations/registration/publish-outbox.js'
 import { newCertificate } from '../../devices/register-scene.js'
-import { fingerprintOfFile, ISSUED_AT, uuidNumber, withRegister } from '../../support/device-register.js'
+import { fingerprintOfFile, hold, ISSUED_AT, uuidNumber, withRegister } from '../../support/device-register.js'
 import { type FactoryServer, factoryServer, type Seen } from '../../support/factory-server.js'
 import { copiedPki, type Made } from '../made.js'
 
@@ -99,7 +99,7 @@ describe('fpki devices publish', () => {
 
   test('leaves out a device that is denied, and does not wait for it', async () => {
     const made = await scene(2)
-    await withRegister(made.directory, (register) => register.deny([uuidNumber(1)], ISSUED_AT))
+    await withRegister(made.directory, (register) => register.deny([uuidNumber(1)], hold(ISSUED_AT)))
     expect(await made.publish()).toMatchObject({ status: 0, stderr: expect.stringContaining('informed of 1 device.') })
     expect(made.server.seen).toHaveLength(1)
   })

@@ -55,6 +55,7 @@ export function memoryOutbox(): MemoryOutbox {
 
 export function entryOf(uuid: string): OutboxEntry {
   return {
+    action: 'announce',
     uuid,
     name: uuid,
     group: null,

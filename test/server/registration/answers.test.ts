@@ -123,7 +123,10 @@ test('each refusal has its status and a message, and those of a member name it',
     ],
     '400 uuid': ['uuid-mismatch'],
     '400 group': ['group'],
-    '403': ['hardware-id', 'quota', 'daily-quota', 'window', 'line-paused', 'line-closed', 'credential', 'not-listed'],
+    '403': [
+      ...['hardware-id', 'quota', 'daily-quota', 'window', 'line-paused', 'line-closed', 'credential', 'not-listed'],
+      ...['denied', 'renewal-too-often'],
+    ],
     '409': ['key-reused', 'serial-taken', 'uuid-taken'],
   })
 })

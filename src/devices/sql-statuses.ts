@@ -1,0 +1,134 @@
+import { type Kysely, sql } from 'kysely'
+import { bulk, placeholders } from './bulk.js'
+import type { CertificateStatus, RevokedFilter } from './denial.js'
+import type { DeviceRegister } from './register.js'
+import { damaged, integer, octets, time } from './rows.js'
+import type { Schema } from './schema.js'
+import { hexOf, STATUS_COLUMNS, type StatusRow, statusOf } from './status-rows.js'
+
+/** How many rows are read at once: little memory, and few queries. */
+const PAGE = 1024
+
+/** The status of certificates in a SQL database. */
+export function sqlStatuses(db: Kysely<Schema>): Pick<DeviceRegister, 'statuses' | 'revoked' | 'allStatuses'> {
+  const bySerial = bulk<StatusRow>((count) =>
+    selectStatuses(db).where('certificates.serial', 'in', placeholders(count, new Uint8Array())),
+  )
+  const ofDevices = bulk<Omit<StatusRow, 'uuid' | 'denied_at' | 'denied_reason'> & { readonly device: number }>(
+    (count) =>
+      db
+        .selectFrom('certificates')
+        .select(['device', 'serial', 'ca', 'not_after', 'state', 'ended_at'])
+        .where('device', 'in', placeholders(count, 0)),
+  )
+  return {
+    statuses: async (serials, at) => {
+      const { rows } = await bySerial.run(
+        db,
+        serials.map((serial) => [Buffer.from(serial, 'hex')]),
+      )
+      const cas = await fingerprints(db)
+      const found = new Map(rows.map((row) => [hexOf(row.serial), statusOf(row, cas, at)]))
+      return serials.map((serial) => found.get(serial) ?? null)
+    },
+    revoked: async function* (filter) {
+      const cas = await fingerprints(db)
+      for await (const page of deniedDevices(db)) {
+        const devices = new Map(page.map((device) => [String(device.id), device]))
+        const { rows } = await ofDevices.run(
+          db,
+          page.map(({ id }) => [id]),
+        )
+        const all = rows.map((row) => ({ ...row, ...(devices.get(String(row.device)) ?? damaged('devices.id')) }))
+        yield* all
+          .filter((row) => !hasEnded(row, filter.at))
+          .map((row) => statusOf(row, cas, filter.at))
+          .filter((status) => isMeant(status, filter))
+      }
+      yield* endedCertificates(db, cas, filter)
+    },
+    allStatuses: (filter) => allStatuses(db, filter),
+  }
+}
+
+function selectStatuses(db: Kysely<Schema>) {
+  const joined = db.selectFrom('certificates').innerJoin('devices', 'devices.id', 'certificates.device')
+  return joined.select([...STATUS_COLUMNS])
+}
+
+/** The fingerprints of the device CAs, by their rows. */
+async function fingerprints(db: Kysely<Schema>): Promise<ReadonlyMap<number, string>> {
+  const rows = await db.selectFrom('cas').select(['id', 'fingerprint']).execute()
+  return new Map(rows.map(({ id, fingerprint }) => [integer(id, 'cas.id'), fingerprint]))
+}
+
+function isMeant({ ca, notAfter }: CertificateStatus, filter: RevokedFilter): boolean {
+  return notAfter > filter.at && (filter.ca === null || ca === filter.ca)
+}
+
+/** Then it is one of {@link endedCertificates}. */
+function hasEnded({ ended_at }: Pick<StatusRow, 'ended_at'>, at: number): boolean {
+  return ended_at !== null && integer(ended_at, 'certificates.ended_at') <= at
+}
+
+async function* deniedDevices(db: Kysely<Schema>) {
+  for (let after = 0; ; ) {
+    const page = await db
+      .selectFrom('devices')
+      .select(['id', 'uuid', 'denied_at', 'denied_reason'])
+      .where('denied_at', 'is not', null)
+      .where('id', '>', after)
+      .orderBy('id')
+      .limit(PAGE)
+      .execute()
+    const last = page.at(-1)
+    if (last === undefined) return
+    yield page
+    after = integer(last.id, 'devices.id')
+  }
+}
+
+/** Certificates that were superseded or abandoned by then, whether or not their device is denied. */
+async function* endedCertificates(
+  db: Kysely<Schema>,
+  cas: ReadonlyMap<number, string>,
+  filter: RevokedFilter,
+): AsyncGenerator<CertificateStatus> {
+  for (let [end, after] = [Number.MIN_SAFE_INTEGER, 0]; ; ) {
+    const page = await selectStatuses(db)
+      .select('certificates.id')
+      .where(sql<boolean>`(certificates.ended_at, certificates.id) > (${end}, ${after})`)
+      .where('certificates.ended_at', '<=', filter.at)
+      .orderBy('certificates.ended_at')
+      .orderBy('certificates.id')
+      .limit(PAGE)
+      .execute()
+    for (const row of page) {
+      const status = statusOf(row, cas, filter.at)
+      if (isMeant(status, filter)) yield status
+    }
+    const last = page.at(-1)
+    if (last === undefined) return
+    end = time(last.ended_at, 'certificates.ended_at')
+    after = integer(last.id, 'certificates.id')
+  }
+}
+
+async function* allStatuses(db: Kysely<Schema>, filter: RevokedFilter) {
+  const cas = await fingerprints(db)
+  for (let after = 0; ; ) {
+    const page = await selectStatuses(db)
+      .select(['certificates.id', 'certificates.der'])
+      .where('certificates.id', '>', after)
+      .orderBy('certificates.id')
+      .limit(PAGE)
+      .execute()
+    for (const row of page) {
+      const status = statusOf(row, cas, filter.at)
+      if (isMeant(status, filter)) yield { ...status, der: octets(row.der, 'certificates.der') }
+    }
+    const last = page.at(-1)
+    if (last === undefined) return
+    after = integer(last.id, 'certificates.id')
+  }
+}

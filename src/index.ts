@@ -399,7 +399,7 @@ export {
 export { type CertificateFacts, certificateFacts } from './pki/describe.js'
 export { type CrlFacts, crlFacts } from './pki/describe-crl.js'
 export type * from './ports.js'
-export { type ServeRegistrationResult, serveRegistrationResult } from './server/registration/served-registration.js'
+export { type ServeDevicesResult, serveDevicesResult } from './server/served-devices.js'
 export { type RelayResult, relayResult } from './server/relay/served-relay.js'
 export { type ServeApiResult, serveApiResult } from './server/served-api.js'
 export type { ListProcess } from './signer/pkcs11/list-in-child.js'

@@ -4,7 +4,7 @@ import type { DeviceRegister, LineStore } from '../register.js'
 
 /** What the registration service uses of a register. */
 export interface ServiceRegister
-  extends Pick<DeviceRegister, 'lookUp' | 'commit' | 'abandon' | 'head' | 'outbox' | 'close'> {
+  extends Pick<DeviceRegister, 'lookUp' | 'commit' | 'abandon' | 'renew' | 'presented' | 'seen' | 'head' | 'outbox' | 'close'> {
   readonly lines: Pick<LineStore, 'get' | 'list'>
   readonly credentials: Pick<CredentialStore, 'token' | 'tokens' | 'stations' | 'stationByCertificate' | 'listed'>
 }
@@ -15,6 +15,9 @@ export function callsOf({ lines, credentials, outbox, ...register }: ServiceRegi
     lookUp: register.lookUp,
     commit: register.commit,
     abandon: register.abandon,
+    renew: register.renew,
+    presented: register.presented,
+    seen: register.seen,
     head: register.head,
     close: register.close,
     'lines.get': lines.get,

@@ -35,6 +35,9 @@ export async function registerInThread(options: SqliteOptions, program: string):
     lookUp: call('lookUp'),
     commit: call('commit'),
     abandon: call('abandon'),
+    renew: call('renew'),
+    presented: call('presented'),
+    seen: call('seen'),
     head: call('head'),
     lines: { get: call('lines.get'), list: call('lines.list') },
     credentials: {

@@ -6,7 +6,7 @@ import { sameKey } from '../../pki/public-key.js'
 import { type Certificate, readPemCertificate } from '../../pki/read-certificate.js'
 import type { DurableFiles, Signer } from '../../ports.js'
 import { checkAbsolute } from '../../storage/absolute-path.js'
-import type { FactoryCertificates } from '../api.js'
+import type { CsrKind, FactoryCertificates } from '../api.js'
 import { type FactoryState, factoryFolder, keyPath, readState } from './state.js'
 
 /** What a device gateway needs from an embedded factory. */
@@ -31,26 +31,62 @@ interface GatewaySource {
  * @throws FpkiError ERR_NOT_INITIALIZED without a PKI or a tls-crt; ERR_BAD_FILE, ERR_BAD_KEY when the state is damaged
  */
 export async function readGateway(source: GatewaySource): Promise<GatewayMaterial> {
-  const { stateDirectory, factory, files } = source
+  const { factory } = source
+  const { folder, state } = await stateOf(source)
+  const certificates = state?.certificates ?? null
+  if (state === null || certificates === null || certificates.tlsCrt === null) throw noGateway(factory)
+  const tls = readPemCertificate(certificates.tlsCrt, 'tls-crt')
+  return { certificates, tls, tlsKey: await readServerKey(source, { folder, state }, tls, TLS) }
+}
+
+/** The EST server of an embedded factory. */
+export interface EstServerMaterial {
+  readonly certificates: FactoryCertificates
+  readonly estTls: Certificate
+  /** The private key of est-tls-crt, PEM. Secret. */
+  readonly estTlsKey: string
+}
+
+/**
+ * Reads the est-tls-crt of an embedded factory and its key, which no Factory API exposes. Writes nothing. null: the factory has
+ * none.
+ *
+ * @throws FpkiError ERR_BAD_FILE, ERR_BAD_KEY when the state is damaged
+ */
+export async function readEstServer(source: GatewaySource): Promise<EstServerMaterial | null> {
+  const { folder, state } = await stateOf(source)
+  const certificates = state?.certificates ?? null
+  if (state === null || certificates === null || certificates.estTlsCrt === null) return null
+  const estTls = readPemCertificate(certificates.estTlsCrt, 'est-tls-crt')
+  return { certificates, estTls, estTlsKey: await readServerKey(source, { folder, state }, estTls, EST_TLS) }
+}
+
+async function stateOf({ stateDirectory, factory, files }: GatewaySource) {
   checkAbsolute(stateDirectory, 'state directory')
   const folder = factoryFolder(stateDirectory, checkFactoryName(factory, 'the caller'))
   const exists = (await files.list(folder)) !== null
   if (exists) await files.checkDirectory(folder)
-  const state = exists ? await readState(files, folder, factory) : null
-  const certificates = state?.certificates ?? null
-  if (state === null || certificates === null || certificates.tlsCrt === null) throw noGateway(factory)
-  const tls = readPemCertificate(certificates.tlsCrt, 'tls-crt')
-  return { certificates, tls, tlsKey: await readTlsKey(source, folder, state, tls) }
+  return { folder, state: exists ? await readState(files, folder, factory) : null }
 }
 
-async function readTlsKey(
+/** A server certificate, and the command that makes another one with a new key. */
+interface ServerCertificate {
+  readonly kind: CsrKind
+  readonly name: string
+  readonly command: string
+}
+
+const TLS: ServerCertificate = { kind: 'tls', name: 'tls-crt', command: 'fpki ca rotate-tls' }
+const EST_TLS: ServerCertificate = { kind: 'estTls', name: 'est-tls-crt', command: 'fpki est authorize' }
+
+async function readServerKey(
   { files, openKey }: GatewaySource,
-  folder: string,
-  { csrs }: FactoryState,
+  { folder, state }: { readonly folder: string; readonly state: FactoryState },
   { publicKey }: Certificate,
+  { kind, name, command }: ServerCertificate,
 ): Promise<string> {
-  const stored = csrs.findLast(
-    ({ kind, csr }) => kind === 'tls' && sameKey(parseAndVerifyCsr(csr, 'tls-csr').publicKey, publicKey),
+  const stored = state.csrs.findLast(
+    (one) => one.kind === kind && sameKey(parseAndVerifyCsr(one.csr, `the request for ${name}`).publicKey, publicKey),
   )
   const path = stored === undefined ? null : keyPath(folder, stored.kind, stored.generation)
   const pem = path === null ? null : await files.read(path, 16_384)
@@ -58,8 +94,8 @@ async function readTlsKey(
   if (isItsKey) return pem
   throw new FpkiError(
     'ERR_BAD_KEY',
-    `${path ?? folder} is not the key of tls-crt.`,
-    'Restore it from a backup, or create a new key and certificate with `fpki ca rotate-tls DIR` (DIR is its PKI directory).',
+    `${path ?? folder} is not the key of ${name}.`,
+    `Restore it from a backup, or create a new key and certificate with \`${command} DIR\` (DIR is its PKI directory).`,
   )
 }
 

@@ -11,7 +11,7 @@ import { type CertificateFiles, certificateFiles } from '../devices/output/sota-
 import { type SotaServers, sotaServers } from '../devices/output/sota-servers.js'
 import type { OpenPki } from '../open-pki.js'
 import { openRegistrationIssuer, type RegistrationIssuer } from './open-issuer.js'
-import type { RegistrationOptions, RegistrationPorts } from './options.js'
+import type { DeviceServiceOptions, DeviceServicePorts, RegistrationOptions } from './options.js'
 
 /** A device CA, and how it makes the files of devices. */
 export interface LineIssuer extends RegistrationIssuer {
@@ -34,8 +34,8 @@ export interface Issuers {
 export async function openIssuers(
   pki: OpenPki,
   lines: readonly Line[],
-  options: RegistrationOptions,
-  ports: RegistrationPorts,
+  options: DeviceServiceOptions,
+  ports: DeviceServicePorts,
 ): Promise<Issuers> {
   const closers: Closers = []
   try {
@@ -59,7 +59,7 @@ export async function openIssuers(
 async function usable(
   pki: OpenPki,
   cas: ReadonlySet<string | null>,
-  { clock, progress }: RegistrationPorts,
+  { clock, progress }: DeviceServicePorts,
 ): Promise<ReadonlyMap<string | null, DeviceIssuer>> {
   const issuers = new Map<string | null, DeviceIssuer>()
   const errors: FpkiError[] = []
@@ -81,8 +81,8 @@ async function openOne(
   pki: OpenPki,
   issuer: DeviceIssuer,
   certificates: readonly string[],
-  options: RegistrationOptions,
-  ports: RegistrationPorts,
+  options: DeviceServiceOptions,
+  ports: DeviceServicePorts,
 ): Promise<LineIssuer> {
   const settings = {
     rootPem: encodePem('CERTIFICATE', pki.root.der),

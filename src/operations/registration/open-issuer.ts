@@ -6,7 +6,7 @@ import { validityOf } from '../devices/issue/validity.js'
 import type { DeviceIssuer } from '../devices/open-issuer.js'
 import type { OpenPki } from '../open-pki.js'
 import { lastingBatches } from './lasting-batches.js'
-import type { RegistrationOptions, RegistrationPorts } from './options.js'
+import type { DeviceServiceOptions, DeviceServicePorts } from './options.js'
 
 /** A device CA whose key is open for as long as the service runs. */
 export interface RegistrationIssuer {
@@ -23,8 +23,8 @@ export interface RegistrationIssuer {
 export async function openRegistrationIssuer(
   pki: OpenPki,
   issuer: DeviceIssuer,
-  options: Pick<RegistrationOptions, 'directory' | 'days' | 'hsmSessions'>,
-  ports: RegistrationPorts,
+  options: Pick<DeviceServiceOptions, 'directory' | 'days' | 'hsmSessions'>,
+  ports: DeviceServicePorts,
 ): Promise<RegistrationIssuer> {
   const { ca, file } = issuer
   const batches = await lastingBatches({ name: file, open: () => openBatches(pki, issuer, options, ports) }, ports)
@@ -50,8 +50,8 @@ export async function openRegistrationIssuer(
 async function openBatches(
   { directory, factory }: OpenPki,
   { ca, key }: DeviceIssuer,
-  { hsmSessions }: Pick<RegistrationOptions, 'hsmSessions'>,
-  ports: RegistrationPorts,
+  { hsmSessions }: Pick<DeviceServiceOptions, 'hsmSessions'>,
+  ports: DeviceServicePorts,
 ): Promise<DeviceBatches> {
   const opened = await openBatchKey({ directory, key, certified: ca.spki, sessions: hsmSessions }, ports.access)
   const batches = ports.newBatches({ factory, ca, key: opened.key })

@@ -26,7 +26,7 @@ const MAX_REQUESTS_PER_SOCKET = 10_000
 export function serveOcsp(options: Address, { service, metrics, log, clock }: OcspServerPorts): Promise<HttpServer> {
   const limits = { maxBodyBytes: MAX_REQUEST_BYTES, maxRequestsPerSocket: MAX_REQUESTS_PER_SOCKET }
   const app = newHttpServer({ identity: null, textMember: 'message', ...limits }, { metrics, log, factsOf: ocspFacts })
-  const texts = { member: 'message', maxBody: '8 kB', mediaType: REQUEST_TYPE } as const
+  const texts = { member: 'message', maxBody: '8 kB', bodies: REQUEST_TYPE } as const
   addErrorHandlers(app, log, { ...texts, whyNotNow: () => null, retryAfter: 1 })
   addOcspRoutes(app, { service, metrics, clock })
   return listen(app, options, { option: 'ocsp', inFlight: metrics.inFlight })

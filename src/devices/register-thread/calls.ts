@@ -4,7 +4,10 @@ import type { DeviceRegister, LineStore } from '../register.js'
 
 /** What the registration service uses of a register. */
 export interface ServiceRegister
-  extends Pick<DeviceRegister, 'lookUp' | 'commit' | 'abandon' | 'renew' | 'presented' | 'seen' | 'head' | 'outbox' | 'close'> {
+  extends Pick<
+    DeviceRegister,
+    'lookUp' | 'commit' | 'abandon' | 'renew' | 'presented' | 'seen' | 'statuses' | 'head' | 'outbox' | 'close'
+  > {
   readonly lines: Pick<LineStore, 'get' | 'list'>
   readonly credentials: Pick<CredentialStore, 'token' | 'tokens' | 'stations' | 'stationByCertificate' | 'listed'>
 }
@@ -18,6 +21,7 @@ export function callsOf({ lines, credentials, outbox, ...register }: ServiceRegi
     renew: register.renew,
     presented: register.presented,
     seen: register.seen,
+    statuses: register.statuses,
     head: register.head,
     close: register.close,
     'lines.get': lines.get,

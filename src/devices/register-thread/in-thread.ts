@@ -38,6 +38,7 @@ export async function registerInThread(options: SqliteOptions, program: string):
     renew: call('renew'),
     presented: call('presented'),
     seen: call('seen'),
+    statuses: call('statuses'),
     head: call('head'),
     lines: { get: call('lines.get'), list: call('lines.list') },
     credentials: {

@@ -1,7 +1,7 @@
 import type { DeviceRegister } from '../../devices/register.js'
 import { FpkiError, type FpkiOption } from '../../errors.js'
 import type { DurableFiles } from '../../ports.js'
-import { openPki } from '../open-pki.js'
+import { type OpenPki, openPki } from '../open-pki.js'
 import { askingOnce } from '../registration/remembered-secrets.js'
 import type { OcspService } from './model.js'
 import { type OcspIssuerPorts, openOcspIssuers } from './open-issuers.js'
@@ -38,15 +38,26 @@ const VALIDITIES = { least: 60_000, most: 10 * 24 * 3_600_000 }
  * @throws FpkiError ERR_USAGE for a validity that is too short or too long; as openPki and openOcspIssuers
  */
 export async function openOcsp(options: OcspOptions, ports: OcspPorts): Promise<OcspService> {
-  checkValidity(options.validity, 'ocspValidity')
   const pki = await openPki(ports.files, options.directory, options.factory)
   const access = ports.access === undefined ? {} : { access: askingOnce(ports.access) }
-  const issuers = await openOcspIssuers(pki, null, { ...ports, ...access })
+  return ocspOn({ pki, register: ports.register }, options.validity, { ...ports, ...access })
+}
+
+/**
+ * The OCSP service on what is open; it closes nothing of that. Throws as {@link openOcsp}.
+ *
+ * @param validity in milliseconds
+ */
+export async function ocspOn(
+  { pki, register }: { readonly pki: OpenPki } & Pick<OcspPorts, 'register'>,
+  validity: number,
+  ports: OcspIssuerPorts,
+): Promise<OcspService> {
+  checkValidity(validity, 'ocspValidity')
+  const issuers = await openOcspIssuers(pki, null, ports)
   const { clock, progress } = ports
-  return ocspService(options.validity, {
-    ...{ issuers, clock, progress, close: issuers.close },
-    statuses: statusesIn(ports.register, clock),
-  })
+  const statuses = statusesIn(register, clock)
+  return ocspService(validity, { issuers, statuses, clock, progress, close: issuers.close })
 }
 
 /** Throws ERR_USAGE. */

@@ -1,3 +1,4 @@
+import { connect } from 'node:net'
 import { expect, test } from 'vitest'
 import { servedOcsp } from './scene.js'
 
@@ -87,6 +88,49 @@ test('what is no OCSP request is refused, and said to be malformed where OCSP ca
   expect(text).toMatch(/fpki_ocsp_responder_expiry_seconds\{ca="local-ca\.pem"\} \d+/)
   expect(log()).toBe('')
 })
+
+test('requests in chunks, of HTTP/1.0, one after the other, and by a client that leaves', async () => {
+  const { url, request, certificate, read, metrics } = await servedOcsp()
+  const body = await request(certificate())
+  const sizes = [20, body.length - 20].map((size) => size.toString(16))
+  const chunk = (text: string | undefined, octets: Buffer) => Buffer.concat([Buffer.from(`${text}\r\n`), octets, CRLF])
+  const head = 'POST / HTTP/1.1\r\nHost: ocsp\r\nContent-Type: application/ocsp-request\r\n'
+  const chunks = [chunk(sizes[0], body.subarray(0, 20)), chunk(sizes[1], body.subarray(20)), Buffer.from('0\r\n\r\n')]
+  const length = `Content-Length: ${body.length}\r\n`
+  const whole = Buffer.concat([Buffer.from(`${head}${length}\r\n`), body])
+  const port = Number(new URL(url).port)
+  const ways: readonly (readonly [number, readonly Uint8Array[]])[] = [
+    [1, [Buffer.from(`${head}Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n`), ...chunks]],
+    [1, [Buffer.from(`${head.replace('1.1', '1.0')}${length}\r\n`), body]],
+    [2, [whole, Buffer.from(`${head}Connection: close\r\n${length}\r\n`), body]],
+    [0, [whole.subarray(0, -10)]],
+  ]
+  for (const [answers, octets] of ways) {
+    const received = await exchange(port, octets)
+    const starts = [...received.toString('latin1').matchAll(/HTTP\/1\.1 200 OK[\s\S]*?\r\n\r\n/g)]
+    expect(starts).toHaveLength(answers)
+    const last = starts.at(-1)
+    if (last !== undefined && answers === 2)
+      expect(await read(body, received.subarray(last.index + last[0].length))).toContain('Response verify OK')
+  }
+  expect(metrics.inFlight()).toBe(0)
+  expect(await metrics.text({ isAvailable: true, responders: [] })).toContain('outcome="good"} 4')
+})
+
+const CRLF = Buffer.from('\r\n')
+
+/** Sends octets, and resolves to all that comes back; without an answer, the client leaves. */
+function exchange(port: number, octets: readonly Uint8Array[]): Promise<Buffer> {
+  return new Promise((resolve) => {
+    const received: Buffer[] = []
+    const socket = connect({ port, host: '127.0.0.1' }, () => {
+      for (const part of octets) socket.write(part)
+      socket.end()
+    })
+    socket.on('data', (more) => received.push(more))
+    socket.on('error', () => undefined).on('close', () => resolve(Buffer.concat(received)))
+  })
+}
 
 test('what cannot be answered is logged', async () => {
   const { url, register, certificate, request, log } = await servedOcsp()

@@ -56,7 +56,10 @@ const ROOMS = [
   room('server', ['operations', ...BELOW_OPERATIONS], 'Requests to operations, and to the Factory API.'),
   room(
     'machine',
-    ['config', 'factory', 'devices', 'issuance/device-batch', 'signer', 'containers', 'storage', 'pki'],
+    [
+      ...['config', 'factory', 'devices', 'issuance/device-batch', 'operations/registration/issuing-thread'],
+      ...['signer', 'containers', 'storage', 'pki'],
+    ],
     'The real ports of this machine, put together.',
   ),
   room(
@@ -90,7 +93,7 @@ const PACKAGES = [
     'fpki starts flock, itself, and systemd-notify.',
   ),
   only(
-    ['issuance/device-batch/', 'devices/register-thread/'],
+    ['issuance/device-batch/', 'operations/registration/issuing-thread/'],
     ['worker_threads'],
     'Only batches of device certificates, and the register of a service, need more than one core.',
   ),

@@ -46,7 +46,7 @@ await build({
 })
 await build({
   ...whole,
-  entryPoints: { 'register-thread': 'src/devices/register-thread/thread.ts' },
+  entryPoints: { 'register-thread': 'src/operations/registration/issuing-thread/thread.ts' },
   outdir: 'dist/cli/device-register',
 })
 await writeNotices(Object.keys(metafile.inputs), 'dist/THIRD-PARTY-NOTICES.txt')

@@ -24,7 +24,6 @@ export {
 export * from './devices/outbox.js'
 export * from './devices/refusal.js'
 export * from './devices/register.js'
-export type { ServiceRegister } from './devices/register-thread/calls.js'
 export { FILE_MEANINGS, PKI_FILES, type PkiFile } from './directory/names.js'
 export type { KeyRef } from './directory/records.js'
 export { type FpkiCode, FpkiError, type FpkiOption } from './errors.js'
@@ -339,6 +338,7 @@ export {
   restorePaper,
   restorePaperResult,
 } from './operations/paper/restore-paper.js'
+export type { ServiceRegister } from './operations/registration/issuing-thread/calls.js'
 export {
   type Caller,
   CLOUD_MODES,
@@ -399,9 +399,9 @@ export {
 export { type CertificateFacts, certificateFacts } from './pki/describe.js'
 export { type CrlFacts, crlFacts } from './pki/describe-crl.js'
 export type * from './ports.js'
-export { type ServeDevicesResult, serveDevicesResult } from './server/served-devices.js'
 export { type RelayResult, relayResult } from './server/relay/served-relay.js'
 export { type ServeApiResult, serveApiResult } from './server/served-api.js'
+export { type ServeDevicesResult, serveDevicesResult } from './server/served-devices.js'
 export type { ListProcess } from './signer/pkcs11/list-in-child.js'
 export { durableFiles } from './storage/files.js'
 export { nodeFileSystem } from './storage/node-file-system.js'

@@ -114,7 +114,7 @@ describe('alerts for Prometheus', () => {
     metrics.wrongCredential(true)
     const outbox = { waiting: 1, oldest: 0, conflicts: 1 }
     const register = { outbox, lines: [{ name: 'site-a', quota: 2, issued: 1 }] }
-    const text = await metrics.text({ at: 1000, residentBytes: 1, isAvailable: true, register })
+    const text = await metrics.text({ at: 1000, isAvailable: true, register })
     const served = new Map(parsePrometheus(text).map(({ metric, labels }) => [metric, Object.keys(labels)]))
     const used = [...(await deployed('prometheus/fpki-alerts.yml')).matchAll(/\b((?:fpki|process)_\w+)(?:\{(\w+))?/g)]
     expect(used.length).toBeGreaterThan(9)

@@ -16,7 +16,6 @@ export const RENEWAL_REFUSALS = [
   'client-mapping',
   'renewal-subject',
   'renewal-early',
-  'renewal-key',
   'other-line',
 ] as const
 

@@ -1,10 +1,10 @@
 import { availableParallelism } from 'node:os'
 import type { SqliteOptions } from '../devices/open.js'
-import type { ServiceRegister } from '../devices/register-thread/calls.js'
-import { registerInThread } from '../devices/register-thread/in-thread.js'
 import { batchesInThisThread } from '../issuance/device-batch/in-this-thread.js'
 import { batchesInThreads } from '../issuance/device-batch/in-threads.js'
 import type { BatchIssuer, DeviceBatches } from '../issuance/device-batch/model.js'
+import type { IssuingRegister } from '../operations/registration/issuing-thread/calls.js'
+import { registerInThread } from '../operations/registration/issuing-thread/in-thread.js'
 import type { BatchFiles } from '../ports.js'
 import { batchFiles } from '../storage/batch-files.js'
 import { concurrentFileSystem } from '../storage/concurrent-file-system.js'
@@ -33,14 +33,14 @@ export interface DeviceThreads {
 
 /** How the worker threads of a service are started. */
 export interface ServiceThreads extends DeviceThreads {
-  /** The bundle of devices/register-thread/thread.ts; by default the register has no thread. */
+  /** The bundle of operations/registration/issuing-thread/thread.ts; by default the register has no thread. */
   readonly registerProgram?: string
 }
 
 /** The ports of this machine for a service. */
 export interface ServiceMachine extends DeviceMachine {
   /** Only where there is more than one core. */
-  openRegister?(options: SqliteOptions): Promise<ServiceRegister>
+  openRegister?(options: SqliteOptions): Promise<IssuingRegister>
 }
 
 /** Fewer devices are done before a thread has started. */
@@ -55,14 +55,16 @@ export function deviceMachine({ random }: Pick<Machine, 'random'>, threads: Devi
 }
 
 /**
- * The same for a service, which has many small batches: where there is more than one core, all of them are made in worker
- * threads, and a SQLite register has a thread of its own, while this thread answers clients.
+ * The same for a service, which has many small batches. This thread answers clients. Where there is another core, a SQLite
+ * register has it, with the keys of files: what is looked up, signed and committed there comes back in one message. Other worker
+ * threads check requests, if there are cores for them.
  */
 export function serviceMachine(machine: Pick<Machine, 'random'>, threads: ServiceThreads): ServiceMachine {
   const { registerProgram, threads: cores = availableParallelism() } = threads
-  if (cores === 1) return deviceMachine(machine, { ...threads, from: Number.POSITIVE_INFINITY })
-  const devices = deviceMachine(machine, { ...threads, from: 0 })
-  if (registerProgram === undefined) return devices
+  const others = cores - (registerProgram === undefined ? 1 : 2)
+  const pool = others > 0 ? { threads: others, from: 0 } : { from: Number.POSITIVE_INFINITY }
+  const devices = deviceMachine(machine, { ...threads, ...pool })
+  if (cores === 1 || registerProgram === undefined) return devices
   return { ...devices, openRegister: (options) => registerInThread(options, registerProgram) }
 }
 

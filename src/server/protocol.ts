@@ -9,7 +9,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 export type TextMember = 'msg' | 'message' | null
 
 /** The content type and the body of an error. */
-export function errorBody(member: TextMember, text: string): { readonly type: string; readonly body: string } {
+function errorBody(member: TextMember, text: string): { readonly type: string; readonly body: string } {
   if (member === null) return { type: 'text/plain; charset=utf-8', body: `${text}\n` }
   return { type: 'application/json; charset=utf-8', body: JSON.stringify({ [member]: text }) }
 }

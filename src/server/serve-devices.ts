@@ -32,7 +32,7 @@ export interface ServeDevicesOptions {
 }
 
 /** The services that are served: those that were asked for. */
-export interface ServedServices {
+interface ServedServices {
   readonly registration: RegistrationService | null
   readonly renewal: RenewalService | null
   readonly ocsp: OcspService | null

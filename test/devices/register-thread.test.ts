@@ -2,8 +2,8 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import type { ServiceRegister } from '../../src/devices/register-thread/calls.js'
-import { registerInThread } from '../../src/devices/register-thread/in-thread.js'
+import type { ServiceRegister } from '../../src/operations/registration/issuing-thread/calls.js'
+import { registerInThread } from '../../src/operations/registration/issuing-thread/in-thread.js'
 import { temporaryDirectory } from '../support/cli.js'
 import {
   commitOf,

@@ -1,9 +1,9 @@
 import type { Line } from '../../devices/register.js'
-import type { ServiceRegister } from '../../devices/register-thread/calls.js'
 import { noRegister, openRegister, registerPlace } from '../devices/open-register.js'
 import type { OcspService } from '../ocsp/model.js'
 import { type OcspOptions, ocspOn } from '../ocsp/open-ocsp.js'
 import { type OpenPki, openPki } from '../open-pki.js'
+import type { ServiceRegister } from '../registration/issuing-thread/calls.js'
 import type { RegistrationService } from '../registration/model.js'
 import { type OpenDevices, openDevices } from '../registration/open-devices.js'
 import { linesOf, registrationOn, requireCloud } from '../registration/open-registration.js'
@@ -68,10 +68,14 @@ export async function openDeviceServices(
       ocsp: ocsp === null ? null : await ocspOn(opened, ocsp.validity, ports),
     }
     const close = async () => {
-      const closing = [services.registration?.close(), services.renewal?.close(), services.ocsp?.close()]
-      await Promise.allSettled(closing)
-      await end()
-      await Promise.all(closing)
+      const all = Object.values(services).filter((service) => service !== null)
+      try {
+        await Promise.all(all.map((service) => service.close()))
+      } finally {
+        // What one of them failed in is the cause.
+        await Promise.allSettled(all.map((service) => service.close()))
+        await end()
+      }
     }
     const { pki, register, issuers } = opened
     return { pki, register, issuers, ...services, close }

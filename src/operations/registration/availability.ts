@@ -1,9 +1,9 @@
 import { quotaLeft, whyClosed } from '../../devices/line-limits.js'
 import { DEFAULT_LINE, type Line } from '../../devices/register.js'
-import type { ServiceRegister } from '../../devices/register-thread/calls.js'
 import { FpkiError } from '../../errors.js'
 import type { Clock, Progress } from '../../ports.js'
 import type { Issuers } from './issuers.js'
+import type { ServiceRegister } from './issuing-thread/calls.js'
 import { remembered } from './remembered.js'
 
 /** Whether devices can be registered. */

@@ -10,8 +10,8 @@ import { type DeviceIssuer, findDeviceIssuer } from '../devices/open-issuer.js'
 import { type CertificateFiles, certificateFiles } from '../devices/output/sota-files.js'
 import { type SotaServers, sotaServers } from '../devices/output/sota-servers.js'
 import type { OpenPki } from '../open-pki.js'
-import { openRegistrationIssuer, type RegistrationIssuer } from './open-issuer.js'
-import type { DeviceServiceOptions, DeviceServicePorts, RegistrationOptions } from './options.js'
+import { type IssuerPorts, openRegistrationIssuer, type RegistrationIssuer } from './open-issuer.js'
+import type { DeviceServiceOptions, RegistrationOptions } from './options.js'
 
 /** A device CA, and how it makes the files of devices. */
 export interface LineIssuer extends RegistrationIssuer {
@@ -35,7 +35,7 @@ export async function openIssuers(
   pki: OpenPki,
   lines: readonly Line[],
   options: DeviceServiceOptions,
-  ports: DeviceServicePorts,
+  ports: IssuerPorts,
 ): Promise<Issuers> {
   const closers: Closers = []
   try {
@@ -59,7 +59,7 @@ export async function openIssuers(
 async function usable(
   pki: OpenPki,
   cas: ReadonlySet<string | null>,
-  { clock, progress }: DeviceServicePorts,
+  { clock, progress }: IssuerPorts,
 ): Promise<ReadonlyMap<string | null, DeviceIssuer>> {
   const issuers = new Map<string | null, DeviceIssuer>()
   const errors: FpkiError[] = []
@@ -82,7 +82,7 @@ async function openOne(
   issuer: DeviceIssuer,
   certificates: readonly string[],
   options: DeviceServiceOptions,
-  ports: DeviceServicePorts,
+  ports: IssuerPorts,
 ): Promise<LineIssuer> {
   const settings = {
     rootPem: encodePem('CERTIFICATE', pki.root.der),

@@ -1,5 +1,4 @@
 import type { Line } from '../../devices/register.js'
-import type { ServiceRegister } from '../../devices/register-thread/calls.js'
 import { FpkiError } from '../../errors.js'
 import { type Closers, closeAll } from '../closers.js'
 import { requireCurrentRegister } from '../devices/issue/require-current.js'
@@ -7,13 +6,14 @@ import { openExistingRegister, registerPlace } from '../devices/open-register.js
 import { recordRegisterHead, type UsedRegister } from '../devices/record-head.js'
 import { type OpenPki, openPki } from '../open-pki.js'
 import { type Issuers, openIssuers } from './issuers.js'
+import type { IssuingRegister } from './issuing-thread/calls.js'
 import type { DeviceServiceOptions, DeviceServicePorts } from './options.js'
 import { askingOnce } from './remembered-secrets.js'
 
 /** What the services for devices of a PKI directory or kit share. */
 export interface OpenDevices {
   readonly pki: OpenPki
-  readonly register: ServiceRegister
+  readonly register: IssuingRegister
   /** The device CAs of the lines that were wanted. */
   readonly issuers: Issuers
   /** Records in the audit log how many certificates the register has, and releases everything. */
@@ -31,7 +31,7 @@ export interface OpenDevices {
  */
 export async function openDevices(
   { options, started }: { readonly options: DeviceServiceOptions; readonly started: string },
-  wanted: (register: ServiceRegister | null, pki: OpenPki) => Promise<readonly Line[]>,
+  wanted: (register: IssuingRegister | null, pki: OpenPki) => Promise<readonly Line[]>,
   ports: DeviceServicePorts,
 ): Promise<OpenDevices> {
   const closers: Closers = []
@@ -43,11 +43,18 @@ export async function openDevices(
     const lines = await wanted(register, pki)
     if (register === null) throw new Error('there are lines without a register')
     const access = ports.access === undefined ? {} : { access: askingOnce(ports.access) }
-    const issuers = await openIssuers(pki, lines, options, { ...ports, ...access })
+    const issuers = await openIssuers(pki, lines, options, { ...ports, ...access, register })
     closers.push(issuers.close)
     const head = headRecorder(pki, { register, store: options.store }, ports)
     await head(started)
-    return { pki, register, issuers, close: (text) => head(text).finally(() => closeAll(closers)) }
+    const close = async (text: string) => {
+      try {
+        await head(text)
+      } finally {
+        await closeAll(closers)
+      }
+    }
+    return { pki, register, issuers, close }
   } catch (error) {
     // The first error is the cause.
     await closeAll(closers).catch(() => undefined)
@@ -56,7 +63,7 @@ export async function openDevices(
 }
 
 /** null when its file does not exist. A database server is waited for without a thread. */
-async function openRegister(options: DeviceServiceOptions, ports: DeviceServicePorts): Promise<ServiceRegister | null> {
+async function openRegister(options: DeviceServiceOptions, ports: DeviceServicePorts): Promise<IssuingRegister | null> {
   const place = registerPlace(options)
   if ('url' in place || ports.openRegister === undefined) return openExistingRegister(options, ports)
   if ((await ports.files.kindOf(place.path)) === null) return null

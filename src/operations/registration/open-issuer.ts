@@ -2,16 +2,24 @@ import { FpkiError } from '../../errors.js'
 import type { DeviceBatches } from '../../issuance/device-batch/model.js'
 import { openBatchKey } from '../../keystore/ca-key.js'
 import type { Validity } from '../../pki/validity.js'
+import { issueChunk, type PreparedChunk } from '../devices/issue/issue-chunk.js'
+import { next } from '../devices/issue/results.js'
+import type { IssueBatch } from '../devices/issue/terms.js'
 import { validityOf } from '../devices/issue/validity.js'
+import type { DeviceResult } from '../devices/model.js'
 import type { DeviceIssuer } from '../devices/open-issuer.js'
 import type { OpenPki } from '../open-pki.js'
+import type { ChunkTerms, IssuingRegister, IssuingThread } from './issuing-thread/calls.js'
+import { packDevices, unpackResults } from './issuing-thread/chunk-message.js'
 import { lastingBatches } from './lasting-batches.js'
 import type { DeviceServiceOptions, DeviceServicePorts } from './options.js'
 
 /** A device CA whose key is open for as long as the service runs. */
 export interface RegistrationIssuer {
   readonly issuer: DeviceIssuer
-  readonly batches: DeviceBatches
+  readonly batches: Pick<DeviceBatches, 'check' | 'certify'>
+  /** See issueChunk: beside the register, where that has a thread and the key is in a file. */
+  issue(chunk: PreparedChunk, terms: IssueBatch): Promise<readonly DeviceResult[]>
   /** The dates of new certificates. Throws ERR_CLOCK when the CA has expired. */
   validity(): Validity
   /** Why it cannot sign right now, as a clause; null: it can. */
@@ -19,21 +27,38 @@ export interface RegistrationIssuer {
   close(): Promise<void>
 }
 
+/** Ports of {@link openRegistrationIssuer}. */
+export interface IssuerPorts extends DeviceServicePorts {
+  readonly register: IssuingRegister
+}
+
 /** Opens the key of a device CA. Throws as openBatchKey. */
 export async function openRegistrationIssuer(
   pki: OpenPki,
   issuer: DeviceIssuer,
   options: Pick<DeviceServiceOptions, 'directory' | 'days' | 'hsmSessions'>,
-  ports: DeviceServicePorts,
+  ports: IssuerPorts,
 ): Promise<RegistrationIssuer> {
-  const { ca, file } = issuer
-  const batches = await lastingBatches({ name: file, open: () => openBatches(pki, issuer, options, ports) }, ports)
+  const { ca, file, fingerprint } = issuer
+  const { clock, register } = ports
+  let thread: IssuingThread | null = null
+  const open = async () => {
+    const opened = await openBatches(pki, issuer, options, ports)
+    thread = opened.thread
+    return opened.batches
+  }
+  const batches = await lastingBatches({ name: file, open }, ports)
+  const validity = validityOf({ ...options, issuer }, ports)
   return {
     issuer,
-    batches,
-    validity: validityOf({ ...options, issuer }, ports),
+    ...{ batches, validity },
+    issue: (chunk, { issuer: _, ...terms }) => {
+      if (thread !== null) return issueIn(thread, chunk, { ...terms, ca: fingerprint, validity: validity() })
+      const issuing = { clock, register, batches, output: null, onAbandon: () => undefined }
+      return issueChunk(chunk, { ...terms, issuer, validity: validity(), plans: null }, issuing)
+    },
     whyUnavailable: async () => {
-      if (ports.clock() >= ca.notAfter) return `the device CA ${file} has expired`
+      if (clock() >= ca.notAfter) return `the device CA ${file} has expired`
       try {
         await batches.requireKey()
         return null
@@ -46,18 +71,39 @@ export async function openRegistrationIssuer(
   }
 }
 
-/** Batches that close the key with them. */
+/** What was refused before is nothing for the thread. */
+async function issueIn(
+  thread: IssuingThread,
+  chunk: PreparedChunk,
+  terms: ChunkTerms,
+): Promise<readonly DeviceResult[]> {
+  const devices = chunk.filter((row) => row.kind === 'wanted')
+  if (devices.length === 0) return chunk.filter((row) => row.kind === 'refused')
+  const results = unpackResults(await thread.issue(packDevices(devices), terms)).values()
+  return chunk.map((row) => (row.kind === 'refused' ? row : next(results)))
+}
+
+interface Opened {
+  /** They close the key with them. */
+  readonly batches: DeviceBatches
+  /** null: the batches sign themselves. */
+  readonly thread: IssuingThread | null
+}
+
 async function openBatches(
   { directory, factory }: OpenPki,
-  { ca, key }: DeviceIssuer,
+  { ca, file, key }: DeviceIssuer,
   { hsmSessions }: Pick<DeviceServiceOptions, 'hsmSessions'>,
-  ports: DeviceServicePorts,
-): Promise<DeviceBatches> {
+  ports: IssuerPorts,
+): Promise<Opened> {
   const opened = await openBatchKey({ directory, key, certified: ca.spki, sessions: hsmSessions }, ports.access)
+  const { issuing: thread = null } = ports.register
   const batches = ports.newBatches({ factory, ca, key: opened.key })
   const close = async () => {
     await batches.close()
     await opened.close()
   }
-  return { ...batches, close }
+  if (opened.key.kind === 'token' || thread === null) return { batches: { ...batches, close }, thread: null }
+  await thread.open({ factory, ca: ca.der, file, privateKey: opened.key.privateKey })
+  return { batches: { ...batches, close }, thread }
 }

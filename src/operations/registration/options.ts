@@ -1,9 +1,9 @@
 import type { SqliteOptions } from '../../devices/open.js'
 import type { Outbox } from '../../devices/outbox.js'
-import type { ServiceRegister } from '../../devices/register-thread/calls.js'
 import type { BatchIssuer, DeviceBatches } from '../../issuance/device-batch/model.js'
 import type { KeyAccess } from '../../keystore/root-key.js'
 import type { Clock, DurableFiles, Progress, Random, Who } from '../../ports.js'
+import type { IssuingRegister } from './issuing-thread/calls.js'
 import type { Announce, CloudMode } from './model.js'
 
 /** What all services for devices are opened with. */
@@ -42,7 +42,7 @@ export interface DeviceServicePorts {
   wait(milliseconds: number, signal: AbortSignal): Promise<void>
   newBatches(issuer: BatchIssuer): DeviceBatches
   /** Opens a register in a SQLite database; by default in this thread. Throws as openDeviceRegister. */
-  readonly openRegister?: (options: SqliteOptions) => Promise<ServiceRegister>
+  readonly openRegister?: (options: SqliteOptions) => Promise<IssuingRegister>
 }
 
 /** Ports of the registration service. */

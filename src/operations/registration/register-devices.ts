@@ -1,14 +1,14 @@
 import type { Credential, ListedDevice, StoredToken } from '../../devices/credential-store.js'
 import { NOT_LISTED, tokenRefusal, usesRefusal } from '../../devices/proof-checks.js'
 import type { Line } from '../../devices/register.js'
-import type { ServiceRegister } from '../../devices/register-thread/calls.js'
 import type { Clock } from '../../ports.js'
-import { issueChunk, type PreparedChunk, prepareChunk } from '../devices/issue/issue-chunk.js'
+import { type PreparedChunk, prepareChunk } from '../devices/issue/issue-chunk.js'
 import { at as elementAt } from '../devices/issue/results.js'
 import type { IssueBatch, WantedDevice } from '../devices/issue/terms.js'
 import type { DeviceResult } from '../devices/model.js'
 import type { Credentials } from './credentials.js'
 import type { Issuers, LineIssuer } from './issuers.js'
+import type { ServiceRegister } from './issuing-thread/calls.js'
 import type { RegistrationRequest } from './model.js'
 
 /** A request of a device, and what it came with. */
@@ -35,7 +35,9 @@ export interface RegistrationTerms {
 
 /** Ports of {@link registerDevices}. */
 export interface RegisterPorts {
-  readonly register: ServiceRegister
+  readonly register: Pick<ServiceRegister, 'credentials'>
+  /** null: there is no such line. */
+  lineNamed(name: string): Promise<Line | null>
   readonly credentials: Pick<Credentials, 'token'>
   readonly issuers: Pick<Issuers, 'of'>
   readonly clock: Clock
@@ -51,16 +53,15 @@ export async function registerDevices(
   terms: RegistrationTerms,
   ports: RegisterPorts,
 ): Promise<readonly Registered[]> {
-  const { register, clock, issuers } = ports
-  const line = await lineNamed(register, name)
+  const { clock, issuers } = ports
+  const line = await ports.lineNamed(name)
+  if (line === null) throw new Error(`the line ${name} has disappeared from the register`)
   const issuer = issuers.of(line)
-  const { batches } = issuer
   const batch: IssueBatch = { ...terms, ...SERVICE, line, issuer: issuer.issuer, startedAt: clock().getTime() }
   const rows = orders.map(({ request }, index) => ({ ...inputOf(request), at: String(index) }))
-  const prepared = await prepareChunk(rows, batch, { batches })
+  const prepared = await prepareChunk(rows, batch, issuer)
   const chunk = await withProofs(prepared, orders, name, ports)
-  const issuing = { clock, register, batches, output: null, onAbandon: () => undefined }
-  const results = await issueChunk(chunk, { ...batch, validity: issuer.validity(), plans: null }, issuing)
+  const results = await issuer.issue(chunk, batch)
   return results.map((result) => ({ result, issuer }))
 }
 
@@ -69,12 +70,6 @@ const SERVICE = {
   ...{ production: false, group: null, makeKeys: false, dryRun: false },
   ...{ maxRefused: null, interruptedSince: null },
 } as const
-
-async function lineNamed({ lines }: Pick<ServiceRegister, 'lines'>, name: string): Promise<Line> {
-  const line = await lines.get(name)
-  if (line === null) throw new Error(`the line ${name} has disappeared from the register`)
-  return line
-}
 
 function inputOf({ csr, uuid, name, hardwareId, group }: RegistrationRequest) {
   return { csr, uuid, name, hardwareId, group, serialNumber: null, isProduction: null }

@@ -1,9 +1,9 @@
 import { isValidStation, isValidToken } from '../../devices/credential-store.js'
 import { DEFAULT_LINE, type Line } from '../../devices/register.js'
-import type { ServiceRegister } from '../../devices/register-thread/calls.js'
 import { FpkiError } from '../../errors.js'
 import { directoryWords } from '../devices/open-register.js'
 import { isServed } from './availability.js'
+import type { ServiceRegister } from './issuing-thread/calls.js'
 import type { RegistrationOptions } from './options.js'
 
 /**

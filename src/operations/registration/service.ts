@@ -1,6 +1,5 @@
 import type { Refusal } from '../../devices/refusal.js'
 import { DEFAULT_LINE } from '../../devices/register.js'
-import type { ServiceRegister } from '../../devices/register-thread/calls.js'
 import { FpkiError } from '../../errors.js'
 import type { Clock } from '../../ports.js'
 import type { IssuedDevice } from '../devices/model.js'
@@ -11,9 +10,12 @@ import type { Availability } from './availability.js'
 import type { Credentials } from './credentials.js'
 import { type Batches, inBatches } from './in-batches.js'
 import type { Issuers, LineIssuer } from './issuers.js'
+import type { ServiceRegister } from './issuing-thread/calls.js'
 import type { RegistrationOutcome, RegistrationService } from './model.js'
 import type { RegistrationCloud, RegistrationOptions } from './options.js'
 import { type Registered, type RegistrationOrder, registerDevices } from './register-devices.js'
+import { remembered } from './remembered.js'
+import { COMMITS, LINES } from './service-limits.js'
 
 /** What the service was opened with. */
 export interface ServiceOptions extends Pick<RegistrationOptions, 'directory' | 'line' | 'cloud' | 'days'> {
@@ -34,17 +36,12 @@ export interface ServicePorts {
   close(issued: number): Promise<void>
 }
 
-/**
- * The rows of a commit; and two batches, so that one is signed while another is on its way to the disk. A commit costs as much
- * as signing a dozen certificates, so that a few requests wait for more of them for a moment.
- */
-const LIMITS = { least: 16, most: 256, atOnce: 2, wait: 2 }
-
 /** The registration service, with everything open. */
 export function registrationService(options: ServiceOptions, ports: ServicePorts): RegistrationService {
   const { credentials, availability, register } = ports
   const toml = tomlFor(options.servers)
   const lines = new Map<string, Batches<RegistrationOrder, Apart<Registered>>>()
+  const lineNamed = remembered((name: string) => register.lines.get(name), LINES, ports.clock)
   let issued = 0
   let closing: Promise<void> | null = null
 
@@ -52,10 +49,11 @@ export function registrationService(options: ServiceOptions, ports: ServicePorts
     const cached = lines.get(line)
     if (cached !== undefined) return cached
     const terms = { ...options, announce: options.cloud !== 'off' }
-    const together = (orders: readonly RegistrationOrder[]) => registerDevices(line, orders, terms, ports)
+    const together = (orders: readonly RegistrationOrder[]) =>
+      registerDevices(line, orders, terms, { ...ports, lineNamed })
     const batches = inBatches(
       (orders: readonly RegistrationOrder[]) => availability.watch(() => apart(orders, together)),
-      LIMITS,
+      COMMITS,
     )
     lines.set(line, batches)
     return batches

@@ -1,5 +1,4 @@
 import { DEFAULT_LINE } from '../../devices/register.js'
-import type { ServiceRegister } from '../../devices/register-thread/calls.js'
 import type { PresentedCertificate } from '../../devices/renewal.js'
 import { FpkiError } from '../../errors.js'
 import { rfc3339 } from '../../pki/describe.js'
@@ -8,6 +7,7 @@ import { keyHashOf } from '../../pki/fingerprint.js'
 import { sameOctets } from '../../pki/octets.js'
 import { type Certificate, readCertificate } from '../../pki/read-certificate.js'
 import type { Clock } from '../../ports.js'
+import type { ServiceRegister } from '../registration/issuing-thread/calls.js'
 import type { DeviceCas, SigningCa } from './device-cas.js'
 import { type EstClient, type EstRefused, type RenewingDevice, refused } from './model.js'
 import type { RenewalTerms } from './options.js'
@@ -103,8 +103,7 @@ function knownDevice(
   const { certificate } = presented
   const isTheSame = sameOctets(certificate.der, device.certificate.der) && record.uuid === uuid
   if (!isTheSame) return refused(uuid, 'client-unknown', 'the register has another certificate of that serial number')
-  if (record.denied !== null || certificate.state === 'denied')
-    return refused(uuid, 'denied', `the device ${uuid} is denied`)
+  if (record.denied !== null) return refused(uuid, 'denied', `the device ${uuid} is denied`)
   if (certificate.state === 'abandoned')
     return refused(uuid, 'client-abandoned', 'its client certificate was abandoned before any device had its key')
   if (presented.isReplaced)

@@ -21,5 +21,5 @@ export interface RenewalTerms {
 /** The overlap that nobody set: 30 days, in milliseconds. */
 export const DEFAULT_OVERLAP = 30 * 86_400_000
 
-/** How much of its validity a certificate may have behind it when its key is to be certified again. */
+/** How much of its validity must have passed for a device that keeps its key to get another certificate. */
 export const SAME_KEY_UNTIL = 2 / 3

@@ -1,5 +1,4 @@
 import type { CommitOutcome, Line, LookUp, StoredCertificate } from '../../devices/register.js'
-import type { ServiceRegister } from '../../devices/register-thread/calls.js'
 import type { RenewedCertificate } from '../../devices/renewal.js'
 import type { CertificateOrder, CheckedRequest, IssuedCertificate } from '../../issuance/device-batch/model.js'
 import { rfc3339 } from '../../pki/describe.js'
@@ -9,6 +8,7 @@ import type { Validity } from '../../pki/validity.js'
 import type { Clock } from '../../ports.js'
 import { at as elementAt, next } from '../devices/issue/results.js'
 import type { Issuers, LineIssuer } from '../registration/issuers.js'
+import type { ServiceRegister } from '../registration/issuing-thread/calls.js'
 import { type EstOutcome, type EstRefused, type RenewingDevice, refused } from './model.js'
 import { type RenewalTerms, SAME_KEY_UNTIL } from './options.js'
 
@@ -20,7 +20,9 @@ export interface RenewalOrder {
 
 /** Ports of {@link renewDevices}. */
 export interface RenewDevicesPorts {
-  readonly register: Pick<ServiceRegister, 'lookUp' | 'renew' | 'lines'>
+  readonly register: Pick<ServiceRegister, 'lookUp' | 'renew'>
+  /** null: there is no such line. */
+  lineNamed(name: string): Promise<Line | null>
   readonly issuers: Pick<Issuers, 'of'>
   readonly clock: Clock
 }
@@ -42,7 +44,8 @@ export async function renewDevices(
   terms: Pick<RenewalTerms, 'renewFrom' | 'overlap'>,
   ports: RenewDevicesPorts,
 ): Promise<readonly EstOutcome[]> {
-  const line = await lineNamed(ports.register, name)
+  const line = await ports.lineNamed(name)
+  if (line === null) throw new Error(`the line ${name} has disappeared from the register`)
   const issuer = ports.issuers.of(line)
   const checked = await issuer.batches.check(
     orders.map(({ request }) => request),
@@ -58,12 +61,6 @@ export async function renewDevices(
     rest = later
   }
   return decided.map((one) => (one.kind === 'refused' ? one : (outcomes.get(one) ?? missing())))
-}
-
-async function lineNamed({ lines }: Pick<ServiceRegister, 'lines'>, name: string): Promise<Line> {
-  const line = await lines.get(name)
-  if (line === null) throw new Error(`the line ${name} has disappeared from the register`)
-  return line
 }
 
 /** RFC 7030, 4.2.2: the subject must be identical; what else may be asked for, the policy has decided. */
@@ -131,29 +128,20 @@ async function renewRound(
   return decided.map((one) => (one.kind === 'wanted' ? next(renewed) : one))
 }
 
-/** What the register says of a key before anything is signed; null: it is a new key. */
+/**
+ * What the register says of a key before anything is signed; null: a certificate is issued. A device may keep its key (RFC 7030,
+ * 4.2.2): it gets the certificate that it has while that is young, so that asking again and again makes nothing.
+ */
 function existing(
-  { device: { uuid, serial, certificate: own }, order }: Wanted,
+  { device: { uuid, serial, certificate: own } }: Wanted,
   { device, certificate, keyOwner }: LookUp,
   now: Date,
 ): EstOutcome | null {
   if (device !== null && device.denied !== null) return refused(uuid, 'denied', `the device ${uuid} is denied`)
   if (keyOwner !== null && keyOwner !== uuid) return refused(uuid, 'key-reused', 'its key is the key of another device')
-  const isOwnKey = sameOctets(order.keyHash, keyHashOf(own.spki))
-  const isOld = now.getTime() >= pointOf(own, SAME_KEY_UNTIL)
-  if (isOwnKey && isOld && (certificate === null || certificate.serial === serial))
-    return makeNewKey(uuid, 'it has the key of the client certificate, which is due for renewal')
-  if (certificate !== null && isGood(certificate, now)) {
-    const { serial: itsSerial, der } = certificate
-    return { kind: 'reused', uuid, serial: itsSerial, der }
-  }
-  if (certificate !== null) return makeNewKey(uuid, 'its key has a certificate that is not good any more')
-  // A device that was not adopted yet.
-  return isOwnKey ? makeNewKey(uuid, 'it has the key of the client certificate') : null
-}
-
-function makeNewKey(uuid: string, reason: string): EstRefused {
-  return refused(uuid, 'renewal-key', `${reason}: make a new key`)
+  if (certificate === null || !isGood(certificate, now)) return null
+  const isDue = certificate.serial === serial && now.getTime() >= pointOf(own, SAME_KEY_UNTIL)
+  return isDue ? null : { kind: 'reused', uuid, serial: certificate.serial, der: certificate.der }
 }
 
 function isGood({ state, endedAt, notAfter }: StoredCertificate, now: Date): boolean {

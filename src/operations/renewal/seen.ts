@@ -1,7 +1,7 @@
-import type { ServiceRegister } from '../../devices/register-thread/calls.js'
 import type { PresentedCertificate } from '../../devices/renewal.js'
 import type { Clock, Progress } from '../../ports.js'
 import { inBatches } from '../registration/in-batches.js'
+import type { ServiceRegister } from '../registration/issuing-thread/calls.js'
 
 /** Tells the register which certificates were used. */
 export interface SeenReporter {

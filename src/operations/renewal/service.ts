@@ -1,5 +1,4 @@
 import type { Line } from '../../devices/register.js'
-import type { ServiceRegister } from '../../devices/register-thread/calls.js'
 import { FpkiError } from '../../errors.js'
 import type { Certificate } from '../../pki/read-certificate.js'
 import type { Clock, Progress } from '../../ports.js'
@@ -8,7 +7,10 @@ import type { Availability } from '../registration/availability.js'
 import type { Credentials } from '../registration/credentials.js'
 import { type Batches, inBatches } from '../registration/in-batches.js'
 import type { Issuers } from '../registration/issuers.js'
+import type { ServiceRegister } from '../registration/issuing-thread/calls.js'
 import type { RegistrationTerms } from '../registration/register-devices.js'
+import { remembered } from '../registration/remembered.js'
+import { COMMITS, LINES } from '../registration/service-limits.js'
 import type { DeviceCas } from './device-cas.js'
 import { type EnrollmentOrder, enrollDevices } from './enroll-devices.js'
 import { type IdentifyPorts, identify } from './identify.js'
@@ -36,9 +38,6 @@ export interface RenewalServicePorts {
   readonly availability: Availability
 }
 
-/** As in the registration service. */
-const LIMITS = { least: 16, most: 256, atOnce: 2, wait: 2 }
-
 /** Questions of the same moment are one query. */
 const QUESTIONS = { least: 1, most: 256, atOnce: 4, wait: 0 }
 
@@ -48,10 +47,12 @@ export function renewalService(options: RenewalServiceOptions, ports: RenewalSer
   const { register, availability } = ports
   const { factory } = registration
   const seen = seenReporter(register, ports)
+  const lineNamed = remembered((name: string) => register.lines.get(name), LINES, ports.clock)
+  const own = { ...ports, lineNamed }
   const together = <Order>(work: (line: string, orders: readonly Order[]) => Promise<readonly EstOutcome[]>) =>
     batchesByLine<Order, EstOutcome>((line, orders) => availability.watch(() => work(line, orders)))
-  const renewals = together<RenewalOrder>((line, orders) => renewDevices(line, orders, terms, ports))
-  const enrollments = together<EnrollmentOrder>((line, orders) => enrollDevices(line, orders, registration, ports))
+  const renewals = together<RenewalOrder>((line, orders) => renewDevices(line, orders, terms, own))
+  const enrollments = together<EnrollmentOrder>((line, orders) => enrollDevices(line, orders, registration, own))
   const presented = inBatches(register.presented, QUESTIONS)
   const identifying = { ...ports, factory, presented: presented.add }
   let closing: Promise<void> | null = null
@@ -129,7 +130,7 @@ function batchesByLine<Order, Outcome>(
   const lines = new Map<string, Batches<Order, { readonly result: Outcome } | { readonly error: FpkiError }>>()
   const batchesOf = (line: string) => {
     const batches =
-      lines.get(line) ?? inBatches((orders) => apart(orders, (some: readonly Order[]) => work(line, some)), LIMITS)
+      lines.get(line) ?? inBatches((orders) => apart(orders, (some: readonly Order[]) => work(line, some)), COMMITS)
     lines.set(line, batches)
     return batches
   }

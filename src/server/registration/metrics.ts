@@ -4,7 +4,7 @@ import type { Line } from '../../devices/register.js'
 import type { Answered, RequestMetrics } from '../metrics.js'
 
 /** What the register says of itself at the moment. */
-export interface RegisterNow {
+interface RegisterNow {
   /** null: the Factory API is not informed. */
   readonly outbox: Pick<OutboxState, 'waiting' | 'oldest' | 'conflicts'> | null
   readonly lines: readonly Pick<Line, 'name' | 'quota' | 'issued'>[]

@@ -51,7 +51,6 @@ export const REFUSAL_ANSWERS = {
   'client-mapping': { status: 403 },
   'renewal-subject': { status: 403 },
   'renewal-early': { status: 403 },
-  'renewal-key': { status: 403 },
   'other-line': { status: 403 },
 } as const satisfies Record<RefusalCode, RefusalAnswer>
 

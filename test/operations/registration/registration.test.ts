@@ -7,10 +7,10 @@ import { describe, expect, test } from 'vitest'
 import type { SqliteOptions } from '../../../src/devices/open.js'
 import type { Outbox } from '../../../src/devices/outbox.js'
 import { ALL_DEVICES } from '../../../src/devices/register.js'
-import type { ServiceRegister } from '../../../src/devices/register-thread/calls.js'
-import { registerInThread } from '../../../src/devices/register-thread/in-thread.js'
 import { serviceMachine } from '../../../src/machine/devices.js'
 import { thisMachine } from '../../../src/machine/index.js'
+import type { ServiceRegister } from '../../../src/operations/registration/issuing-thread/calls.js'
+import { registerInThread } from '../../../src/operations/registration/issuing-thread/in-thread.js'
 import type { Announced, RegistrationOutcome, RegistrationService } from '../../../src/operations/registration/model.js'
 import { openRegistration, type RegistrationCloud } from '../../../src/operations/registration/open-registration.js'
 import { readRegistrationRequest } from '../../../src/operations/registration/request.js'
@@ -212,7 +212,7 @@ describe('who may register', () => {
     const elsewhere = async () =>
       scene.serve(async (service) => word(await service.register(twice, await callerWith(service, token))))
     const openRegister = async (options: SqliteOptions): Promise<ServiceRegister> => {
-      const register = await registerInThread(options, PROGRAMS.registerProgram)
+      const { issuing, ...register } = await registerInThread(options, PROGRAMS.registerProgram)
       return {
         ...register,
         lookUp: async (requests) => {
@@ -467,7 +467,7 @@ test('a service whose register has lost its thread says so, and issues nothing',
   const scene = await registrationScene()
   const token = await scene.token()
   const program = scene.path('thread.mjs')
-  const dies = "parentPort.on('message', ({ name }) => { if (name === 'commit') process.exit(3) })"
+  const dies = "parentPort.on('message', ({ name }) => { if (name === 'issuing.issue') process.exit(3) })"
   const { registerProgram } = PROGRAMS
   await writeFile(
     program,

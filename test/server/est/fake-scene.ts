@@ -22,7 +22,7 @@ const CLIENT: EstClient = {
 }
 
 /** A service that answers as it is set, and keeps what it was asked. */
-export interface FakeRenewal extends RenewalService {
+interface FakeRenewal extends RenewalService {
   readonly questions: ClientQuestion[]
   readonly requests: Uint8Array[]
   identified: Identified

@@ -2,7 +2,7 @@ import { hostname } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { namedFactory } from '../../../config/settings.js'
 import { FpkiError } from '../../../errors.js'
-import { deviceFiles, serviceMachine } from '../../../machine/devices.js'
+import { deviceFiles, type ServiceThreads, serviceMachine } from '../../../machine/devices.js'
 import { embeddedPortsOn, thisMachine, waitOrAbort } from '../../../machine/index.js'
 import type { Machine } from '../../../machine/machine.js'
 import { serviceManager } from '../../../machine/service-manager.js'
@@ -11,6 +11,7 @@ import {
   type OpenDeviceServices,
   openDeviceServices,
 } from '../../../operations/device-services/open-device-services.js'
+import { type RegisterChoice, registerPlace } from '../../../operations/devices/open-register.js'
 import { OCSP_VALIDITY } from '../../../operations/ocsp/open-ocsp.js'
 import { factoryOfPki } from '../../../operations/open-pki.js'
 import { type Cloud, cloudMode } from '../../../operations/registration/cloud-mode.js'
@@ -83,7 +84,7 @@ async function openServices(
   return openDeviceServices(options, {
     ...machine,
     // Not io.signal: what was accepted by then is still signed.
-    ...serviceMachine(machine, { ...THREADS, signal: new AbortController().signal }),
+    ...serviceMachine(machine, { ...threadsFor(options), signal: new AbortController().signal }),
     progress,
     wait: waitOrAbort,
     access: await keyAccess(flags, io, progress),
@@ -95,6 +96,11 @@ async function openServices(
 
 function ocspValidityOf({ ocspValidity }: ServeDevicesFlags): number {
   return ocspValidity === undefined ? OCSP_VALIDITY : ocspValidity * 1000
+}
+
+/** A database server has cores of its own. */
+function threadsFor(choice: RegisterChoice): Pick<ServiceThreads, 'program' | 'registerProgram'> {
+  return 'url' in registerPlace(choice) ? { program: THREADS.program } : THREADS
 }
 
 async function renewalTerms(flags: ServeDevicesFlags, io: Io, machine: Machine): Promise<RenewalTerms> {

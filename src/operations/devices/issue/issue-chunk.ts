@@ -1,4 +1,4 @@
-import type { CertificateOrder } from '../../../issuance/device-batch/model.js'
+import type { CertificateOrder, DeviceBatches } from '../../../issuance/device-batch/model.js'
 import type { DeviceInput, InputRow } from '../input/row.js'
 import type { DeviceResult, RefusedDevice } from '../model.js'
 import { decideRow, requestRefusal } from './decide-row.js'
@@ -13,7 +13,7 @@ export type PreparedChunk = readonly (WantedDevice | RefusedDevice)[]
 export async function prepareChunk(
   rows: readonly InputRow[],
   batch: IssueBatch,
-  { batches }: Pick<IssueChunkPorts, 'batches'>,
+  { batches }: { readonly batches: Pick<DeviceBatches, 'check'> },
 ): Promise<PreparedChunk> {
   const { line } = batch
   const requests = rows.flatMap((row) => ('problem' in row || row.csr === null ? [] : [row.csr]))

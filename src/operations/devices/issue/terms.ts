@@ -73,7 +73,8 @@ interface Registration {
 }
 
 /** What holds while a chunk is issued. */
-export interface RoundTerms extends IssueBatch {
+export interface RoundTerms extends Omit<IssueBatch, 'issuer'> {
+  readonly issuer: Pick<DeviceIssuer, 'fingerprint'>
   readonly validity: Validity
   /** What was planned so far; null: this is no rehearsal. */
   readonly plans: Plans | null

@@ -1,13 +1,14 @@
 // A separate program (scripts/build.mjs): the worker thread that in-thread.ts starts.
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
-import { FpkiError } from '../../errors.js'
-import { NODE_CURVE } from '../../pki/public-key.js'
-import type { Random } from '../../ports.js'
-import { durableFiles } from '../../storage/files.js'
-import { nodeFileSystem } from '../../storage/node-file-system.js'
-import { openDeviceRegister, type SqliteOptions } from '../open.js'
+import { openDeviceRegister, type SqliteOptions } from '../../../devices/open.js'
+import { FpkiError } from '../../../errors.js'
+import { NODE_CURVE } from '../../../pki/public-key.js'
+import type { Random } from '../../../ports.js'
+import { durableFiles } from '../../../storage/files.js'
+import { nodeFileSystem } from '../../../storage/node-file-system.js'
 import { type Answer, type Call, type Calls, callsOf, OPENED } from './calls.js'
+import { issuingBeside } from './issuing-beside.js'
 
 const options: SqliteOptions = workerData
 // A thread has a composition root of its own: ports cannot be posted to it.
@@ -42,7 +43,8 @@ async function answerTo(call: Call, calls: Bound, port: MessagePort): Promise<vo
 /** Calls do not wait for each other: what must be done in turn, the register does in turn. */
 async function serve(port: MessagePort): Promise<void> {
   const opened = await answer(OPENED, async () => {
-    const calls = callsOf(await openDeviceRegister(options, ports))
+    const register = await openDeviceRegister(options, ports)
+    const calls = callsOf(register, issuingBeside(register, ports))
     port.on('message', (call: Call) => void answerTo(call, calls, port))
   })
   port.postMessage(opened)

@@ -1,6 +1,9 @@
-import type { FpkiCode, FpkiOption } from '../../errors.js'
-import type { CredentialStore } from '../credential-store.js'
-import type { DeviceRegister, LineStore } from '../register.js'
+import type { KeyObject } from 'node:crypto'
+import type { CredentialStore } from '../../../devices/credential-store.js'
+import type { DeviceRegister, LineStore } from '../../../devices/register.js'
+import type { FpkiCode, FpkiOption } from '../../../errors.js'
+import type { RoundTerms } from '../../devices/issue/terms.js'
+import type { Packed } from './chunk-message.js'
 
 /** What the registration service uses of a register. */
 export interface ServiceRegister
@@ -12,9 +15,41 @@ export interface ServiceRegister
   readonly credentials: Pick<CredentialStore, 'token' | 'tokens' | 'stations' | 'stationByCertificate' | 'listed'>
 }
 
+/** Issues certificates beside the register: look-up, signature and commit without a message in between. */
+export interface IssuingThread {
+  /** Gives the thread the key of a device CA. */
+  open(key: ThreadKey): Promise<void>
+  /** See issueChunk; packed by chunk-message.ts. */
+  issue(devices: Packed, terms: ChunkTerms): Promise<Packed>
+}
+
+/** A device CA whose key is in a file. */
+export interface ThreadKey {
+  readonly factory: string
+  /** DER. */
+  readonly ca: Uint8Array
+  /** The file of its certificate. */
+  readonly file: string
+  /** A handle. */
+  readonly privateKey: KeyObject
+}
+
+/** What holds for a chunk. */
+export interface ChunkTerms extends Omit<RoundTerms, 'issuer' | 'plans'> {
+  /** The device CA: SHA-256 of its certificate, lower-case hex. */
+  readonly ca: string
+}
+
+/** The register of a service, which may be beside the thread that issues. */
+export interface IssuingRegister extends ServiceRegister {
+  readonly issuing?: IssuingThread
+}
+
 /** What a thread does for its callers, by the names that messages have. */
-export function callsOf({ lines, credentials, outbox, ...register }: ServiceRegister) {
+export function callsOf({ lines, credentials, outbox, ...register }: ServiceRegister, issuing: IssuingThread) {
   return {
+    'issuing.open': issuing.open,
+    'issuing.issue': issuing.issue,
     lookUp: register.lookUp,
     commit: register.commit,
     abandon: register.abandon,

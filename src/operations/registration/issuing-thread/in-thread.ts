@@ -1,7 +1,15 @@
 import { Worker } from 'node:worker_threads'
-import { FpkiError } from '../../errors.js'
-import type { SqliteOptions } from '../open.js'
-import { type Answer, type Call, type Calls, type ErrorParts, OPENED, type ServiceRegister } from './calls.js'
+import type { SqliteOptions } from '../../../devices/open.js'
+import { FpkiError } from '../../../errors.js'
+import {
+  type Answer,
+  type Call,
+  type Calls,
+  type ErrorParts,
+  type IssuingRegister,
+  type IssuingThread,
+  OPENED,
+} from './calls.js'
 
 /** In megabytes, without the page cache of SQLite. */
 const LIMITS = { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 128 }
@@ -22,7 +30,10 @@ interface Waiting {
  * @param program path of the bundle of thread.ts
  * @throws as openDeviceRegister, and FpkiError ERR_THREAD
  */
-export async function registerInThread(options: SqliteOptions, program: string): Promise<ServiceRegister> {
+export async function registerInThread(
+  options: SqliteOptions,
+  program: string,
+): Promise<IssuingRegister & { readonly issuing: IssuingThread }> {
   const thread = startThread(options, program)
   try {
     await thread.opened
@@ -55,6 +66,7 @@ export async function registerInThread(options: SqliteOptions, program: string):
       failed: call('outbox.failed'),
       state: call('outbox.state'),
     },
+    issuing: { open: call('issuing.open'), issue: call('issuing.issue') },
     close: thread.close,
   }
 }
@@ -67,7 +79,12 @@ type Caller = <Name extends keyof Calls>(name: Name) => (...words: Parameters<Ca
 
 function startThread(workerData: SqliteOptions, program: string) {
   // Without this process's environment and options: the thread needs neither.
-  const worker = new Worker(program, { workerData, env: {}, execArgv: [], resourceLimits: LIMITS })
+  const worker = new Worker(program, {
+    workerData,
+    env: {},
+    execArgv: [],
+    resourceLimits: LIMITS,
+  })
   const waiting = new Map<number, Waiting>()
   let last = OPENED
   let ended: { readonly reason: unknown } | null = null

@@ -1,6 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { OcspAnswer } from '../../operations/ocsp/model.js'
 import { MAX_REQUEST_BYTES } from '../../pki/ocsp/request.js'
+import type { Facts } from '../log.js'
 import { cachingHeaders } from './caching-headers.js'
 import { requestInPath } from './request-path.js'
 import { BUSY, MOST_IN_PROGRESS, type OcspRoutePorts, REQUEST_TYPE, RESPONSE_TYPE } from './routes.js'
@@ -40,7 +41,6 @@ function bodyOf(request: IncomingMessage): Promise<Uint8Array | null> {
     const chunks: Buffer[] = []
     request.on('data', (chunk: Buffer) => chunks.push(chunk))
     request.once('end', () => resolve(chunks.length === 1 ? (chunks[0] ?? null) : Buffer.concat(chunks)))
-    request.once('error', () => resolve(null))
     request.once('close', () => resolve(null))
   })
 }
@@ -53,28 +53,28 @@ async function exchange(
 ): Promise<void> {
   const begin = performance.now()
   const { method = '' } = request
-  // Read now: the connection may be closed when the line is written.
-  const from = request.socket.remoteAddress ?? ''
-  let outcome: OcspAnswer['outcome'] | null = null
   metrics.begin()
   response.once('close', () => {
-    const [status, ms] = [response.writableFinished ? response.statusCode : 0, performance.now() - begin]
-    metrics.end({ method, route: '/', status, seconds: ms / 1000 })
-    if (outcome === 'tryLater' || status >= 500)
-      log.warn({ method, outcome, status, ms: Math.round(ms * 10) / 10, from }, 'request')
+    const status = response.writableFinished ? response.statusCode : 0
+    metrics.end({ method, route: '/', status, seconds: (performance.now() - begin) / 1000 })
   })
   try {
     const der = octets instanceof Uint8Array ? octets : await octets()
     if (der === null) return
     const answer = metrics.inFlight() > MOST_IN_PROGRESS ? BUSY : await service.answer(der)
-    outcome = answer.outcome
-    metrics.answered(outcome)
+    metrics.answered(answer.outcome)
+    if (answer.outcome === 'tryLater') log.warn(factsOf(answer, request), 'request')
     send(answer, request, response, clock())
   } catch (error) {
     const { message, stack = '' } = error instanceof Error ? error : new Error(String(error))
     log.error({ code: 'ERR_DEFECT', message, stack }, 'failure')
     response.writeHead(500).end()
   }
+}
+
+/** What the log says of a request. Others are counted only: gateways ask thousands of times a second. */
+function factsOf({ outcome }: OcspAnswer, { method = '', socket }: IncomingMessage): Facts {
+  return { method, outcome, from: socket.remoteAddress ?? '' }
 }
 
 /** An OCSP response is an answer of HTTP whatever it says (RFC 6960, A.1.2). */

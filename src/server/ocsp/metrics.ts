@@ -37,23 +37,35 @@ export function ocspMetrics(): OcspMetrics {
   }
   const expires = new Gauge({ ...expiry, labelNames: ['ca'], registers })
   let open = 0
+  // Counted by text, because prom-client takes longer to find the counter of some labels than an answer takes.
+  const [answers, results] = [new Map<string, number>(), new Map<string, number>()]
+  const count = (counts: Map<string, number>, key: string) => counts.set(key, (counts.get(key) ?? 0) + 1)
   return {
     begin: () => {
       open += 1
     },
     end: ({ method, status, seconds: spent }: Answered) => {
       open -= 1
-      requests.inc({ method, status })
+      count(answers, `${method} ${status}`)
       seconds.observe(spent)
     },
     inFlight: () => open,
-    answered: (outcome) => outcomes.inc({ outcome }),
+    answered: (outcome) => void count(results, outcome),
     text: ({ isAvailable, responders }) => {
       inFlight.set(open)
+      requests.reset()
+      for (const [key, value] of answers) requests.inc(labelsOf(key), value)
+      outcomes.reset()
+      for (const [outcome, value] of results) outcomes.inc({ outcome }, value)
       available.set(isAvailable ? 1 : 0)
       for (const { ca, notAfter } of responders) expires.set({ ca }, notAfter.getTime() / 1000)
       return registry.metrics()
     },
     contentType: registry.contentType,
   }
+}
+
+function labelsOf(key: string): { readonly method: string; readonly status: string } {
+  const [method = '', status = ''] = key.split(' ')
+  return { method, status }
 }

@@ -14,7 +14,7 @@ export function markSeen(db: Kysely<Schema>): Bulk<never> {
     db,
     2,
     (given) => sql`update certificates set seen_at = column2 from ${given}
-      where certificates.id = column1 and seen_at is null`,
+      where certificates.id = column1 + 0 and seen_at is null`,
   )
 }
 
@@ -24,12 +24,12 @@ export function markSeen(db: Kysely<Schema>): Bulk<never> {
  * @param which `older` than that one, or all `others`
  */
 export function endCertificates(db: Kysely<Schema>, which: 'older' | 'others'): Bulk<never> {
-  const isMeant = which === 'older' ? sql`certificates.id < column2` : sql`certificates.id <> column2`
+  const isMeant = which === 'older' ? sql`certificates.id + 0 < column2` : sql`certificates.id <> column2`
   return updates(
     db,
     3,
     (given) => sql`update certificates set state = ${SUPERSEDED}, ended_at = column3 from ${given}
-      where certificates.device = column1 and ${isMeant}
+      where certificates.device = column1 + 0 and ${isMeant}
         and (state = ${ACTIVE} or (state = ${SUPERSEDED} and ended_at > column3))`,
   )
 }
@@ -40,7 +40,7 @@ export function supersedeAt(db: Kysely<Schema>): Bulk<never> {
     db,
     2,
     (given) => sql`update certificates set state = ${SUPERSEDED}, ended_at = column2 from ${given}
-      where certificates.id = column1 and state <> ${ABANDONED}`,
+      where certificates.id = column1 + 0 and state <> ${ABANDONED}`,
   )
 }
 
@@ -51,11 +51,14 @@ export function renewDevices(db: Kysely<Schema>): Bulk<never> {
     4,
     (given) => sql`update devices set ca = column2, issued_at = column3, not_after = column4,
       state = case when state = ${CONFLICT} then state else ${ACTIVE} end
-      from ${given} where devices.id = column1 and denied_at is null`,
+      from ${given} where devices.id = column1 + 0 and denied_at is null`,
   )
 }
 
-/** A statement that joins a table with given rows of integers, whose columns both databases call column1, column2, … */
+/**
+ * A statement that joins a table with given rows of integers, whose columns both databases call column1, column2, … The sums in the
+ * statements keep SQLite from reading the whole table and looking for each of its rows among the given ones.
+ */
 function updates(
   db: Kysely<Schema>,
   width: number,

@@ -1,6 +1,7 @@
 import { type Kysely, sql } from 'kysely'
 import { connectPostgres, type PostgresPlace } from './postgres.js'
 import { checkSchemaVersion, schemaVersion } from './postgres-schema.js'
+import type { CertificateState, DeviceState } from './register.js'
 import { integer } from './rows.js'
 import type { Schema } from './schema.js'
 import { tableShapes } from './table-shapes.js'
@@ -117,12 +118,24 @@ const CONTRADICTIONS = [
   ],
   [
     sql<{ readonly count: unknown }>`select count(*) as count from devices where not exists
-      (select 1 from certificates where certificates.device = devices.id)`,
+      (select 1 from certificates where certificates.device = devices.id)
+        and state not in (${sql.lit<DeviceState>('external')}, ${sql.lit<DeviceState>('denied')})`,
     'devices have no certificate',
   ],
   [
     sql<{ readonly count: unknown }>`select count(*) as count from (select device from certificates
       where state = 'active' group by device having count(*) > 1) as twice`,
     'devices have several active certificates',
+  ],
+  [
+    sql<{ readonly count: unknown }>`select count(*) as count from devices
+      where (state = ${sql.lit<DeviceState>('denied')}) <> (denied_at is not null)
+        or (denied_at is null) <> (denied_reason is null)`,
+    'devices are denied without a time and a reason, or have them and are not denied',
+  ],
+  [
+    sql<{ readonly count: unknown }>`select count(*) as count from certificates
+      where (state = ${sql.lit<CertificateState>('active')}) <> (ended_at is null)`,
+    'certificates are active and have an end, or neither',
   ],
 ] as const

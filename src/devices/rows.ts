@@ -1,7 +1,7 @@
 import type { Selectable } from 'kysely'
 import * as z from 'zod/mini'
 import { FpkiError } from '../errors.js'
-import { DENIAL_REASONS, type DenialReason, type Revocation } from './denial.js'
+import { DENIAL_REASON_NAMES, type DenialReason, type Revocation } from './denial.js'
 import {
   CERTIFICATE_STATES,
   type CertificateState,
@@ -154,10 +154,8 @@ export function certificateState(value: unknown, column: string): CertificateSta
 }
 
 function denialReason(value: unknown, column: string): DenialReason {
-  return DENIALS.find((reason) => reason === value) ?? damaged(column)
+  return DENIAL_REASON_NAMES.find((reason) => reason === value) ?? damaged(column)
 }
-
-const DENIALS = Object.keys(DENIAL_REASONS) as readonly DenialReason[]
 
 const TEXTS = z.array(z.string())
 

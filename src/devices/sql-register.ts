@@ -1,10 +1,11 @@
 import { type Kysely, sql } from 'kysely'
-import { type Outcome, orders, type RecordOrder } from './commit.js'
+import { orders, type RecordOrder } from './commit.js'
 import type { Entry } from './decide.js'
 import { deviceLocks } from './denials.js'
 import { deviceChanges } from './device-changes.js'
 import type { Engine } from './engine.js'
 import { type Ids, idsOf } from './ids.js'
+import { certificateImports } from './import-certificates.js'
 import { keyImports } from './import-keys.js'
 import { samples } from './inspection.js'
 import { sqlJobs } from './jobs.js'
@@ -13,14 +14,7 @@ import { sqlLines } from './lines.js'
 import { deviceLists } from './list.js'
 import { lookUps, selectDevices } from './look-up.js'
 import { inUse } from './moved.js'
-import type {
-  Commit,
-  CommitOutcome,
-  DeviceDetails,
-  DeviceRegister,
-  ImportedCertificate,
-  ImportOutcome,
-} from './register.js'
+import type { Commit, CommitOutcome, DeviceDetails, DeviceRegister } from './register.js'
 import { certificateOf, damaged, deviceOf, integer, uuidOctets } from './rows.js'
 import type { Schema } from './schema.js'
 import { sqlCredentials } from './sql-credentials.js'
@@ -42,6 +36,8 @@ export function sqlRegister(
   const record = orders(db, engine, transactions, lookUpAll)
   const ids = idsOf(db, transactions)
   const lock = deviceLocks(db, engine)
+  const changes = deviceChanges(lock, transactions)
+  const seen = sqlSeen(db, lock, transactions)
   const importKeys = keyImports(db, transactions, lookUpAll)
   const lists = deviceLists(db)
   return {
@@ -49,11 +45,11 @@ export function sqlRegister(
     jobs: sqlJobs(db, transactions),
     credentials: sqlCredentials(db, transactions),
     outbox: sqlOutbox(db, engine, transactions),
-    ...deviceChanges(lock, transactions),
+    ...changes,
     lookUp: async (requests) =>
       (await lookUpAll(db, requests)).map(({ device, certificate, keyOwner }) => ({ device, certificate, keyOwner })),
     commit: (commit) => commitOrder(record, ids, commit),
-    importCertificates: (certificates) => importAll(record, ids, certificates),
+    importCertificates: certificateImports(record, ids, { seen, deny: changes.deny }),
     importKeys: async (keys) => importKeys({ ...keys, lineId: await ids.line(keys.line), ca: await ids.ca(keys.ca) }),
     device: (uuid) => deviceNamed(db, uuid),
     devices: (filter, skip = 0) => lists.devices(filter, skip),
@@ -66,7 +62,7 @@ export function sqlRegister(
     },
     renew: sqlRenewals(db, lock, transactions, ids),
     presented: sqlPresented(db),
-    seen: sqlSeen(db, lock, transactions),
+    seen,
     ...sqlStatuses(db),
     lifeCounts: lifeCounts(db),
     nextCrlNumber: async (ca) => nextCrlNumber(transactions, await ids.ca(ca)),
@@ -80,7 +76,9 @@ async function commitOrder(record: RecordOrder, ids: Ids, commit: Commit): Promi
   const line = { id: await ids.line(commit.line), name: commit.line }
   const ca = await ids.ca(commit.ca)
   const state = 'active' as const
-  const entries = commit.certificates.map((certificate): Entry => ({ certificate, issuedAt: commit.at, state, ca }))
+  const entries = commit.certificates.map(
+    (certificate): Entry => ({ certificate, issuedAt: commit.at, state, endedAt: null, ca }),
+  )
   const outcomes = await record({ line, entries, by: 'this', at: commit.at, announce: commit.announce })
   return outcomes.map((outcome) => {
     if (outcome === null) return { kind: 'committed' }
@@ -90,36 +88,18 @@ async function commitOrder(record: RecordOrder, ids: Ids, commit: Commit): Promi
   })
 }
 
-/** One transaction for each line, because each line has a quota. */
-async function importAll(
-  record: RecordOrder,
-  ids: Ids,
-  certificates: readonly ImportedCertificate[],
-): Promise<readonly ImportOutcome[]> {
-  const outcomes = new Map<ImportedCertificate, Outcome>()
-  for (const name of new Set(certificates.map(({ line }) => line))) {
-    const own = certificates.filter(({ line }) => line === name)
-    const entries: Entry[] = []
-    for (const certificate of own) {
-      const { issuedAt, state } = certificate
-      entries.push({ certificate: { ...certificate, proof: null }, issuedAt, state, ca: await ids.ca(certificate.ca) })
-    }
-    const line = { id: await ids.line(name), name }
-    const recorded = await record({ line, entries, by: 'kit', at: 0, announce: false })
-    for (const [at, certificate] of own.entries()) outcomes.set(certificate, recorded[at] ?? null)
-  }
-  return certificates.map((certificate) => {
-    const outcome = outcomes.get(certificate) ?? null
-    if (outcome === null) return { kind: 'imported' }
-    return outcome.kind === 'existing' ? { kind: 'existing' } : outcome
-  })
-}
-
 async function deviceNamed(db: Kysely<Schema>, uuid: string): Promise<DeviceDetails | null> {
   const row = await selectDevices(db).where('devices.uuid', '=', uuidOctets(uuid)).executeTakeFirst()
   if (row === undefined) return null
-  const certificates = db.selectFrom('certificates').selectAll().where('device', '=', row.id).orderBy('id', 'desc')
-  return { ...deviceOf(row), certificates: (await certificates.execute()).map(certificateOf) }
+  const certificates = await db
+    .selectFrom('certificates')
+    .innerJoin('cas', 'cas.id', 'certificates.ca')
+    .selectAll('certificates')
+    .select('cas.fingerprint')
+    .where('device', '=', row.id)
+    .orderBy('certificates.id', 'desc')
+    .execute()
+  return { ...deviceOf(row), certificates: certificates.map((one) => ({ ...certificateOf(one), ca: one.fingerprint })) }
 }
 
 async function nextCrlNumber(transactions: Transactions, ca: number): Promise<number> {

@@ -1,4 +1,4 @@
-import { type Kysely, sql } from 'kysely'
+import { type Expression, type Kysely, type SqlBool, sql } from 'kysely'
 import { bulk, placeholders } from './bulk.js'
 import type { CertificateStatus, RevokedFilter } from './denial.js'
 import type { DeviceRegister } from './register.js'
@@ -94,23 +94,24 @@ async function* endedCertificates(
   cas: ReadonlyMap<number, string>,
   filter: RevokedFilter,
 ): AsyncGenerator<CertificateStatus> {
-  for (let [end, after] = [Number.MIN_SAFE_INTEGER, 0]; ; ) {
-    const page = await selectStatuses(db)
+  const page = (where: Expression<SqlBool>) =>
+    selectStatuses(db)
       .select('certificates.id')
-      .where(sql<boolean>`(certificates.ended_at, certificates.id) > (${end}, ${after})`)
-      .where('certificates.ended_at', '<=', filter.at)
+      .where(where)
       .orderBy('certificates.ended_at')
       .orderBy('certificates.id')
       .limit(PAGE)
       .execute()
-    for (const row of page) {
-      const status = statusOf(row, cas, filter.at)
-      if (isMeant(status, filter)) yield status
+  for (let end = Number.MIN_SAFE_INTEGER; ; ) {
+    const rows = await page(sql`certificates.ended_at > ${end} and certificates.ended_at <= ${filter.at}`)
+    // Those that ended at the same time as the last one: any number, when a command has ended them.
+    for (let more = rows; more.length > 0; ) {
+      yield* more.map((row) => statusOf(row, cas, filter.at)).filter((status) => isMeant(status, filter))
+      const last = more.at(-1)
+      end = time(last?.ended_at, 'certificates.ended_at')
+      more = await page(sql`certificates.ended_at = ${end} and certificates.id > ${last?.id}`)
     }
-    const last = page.at(-1)
-    if (last === undefined) return
-    end = time(last.ended_at, 'certificates.ended_at')
-    after = integer(last.id, 'certificates.id')
+    if (rows.length === 0) return
   }
 }
 

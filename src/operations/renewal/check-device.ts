@@ -1,3 +1,4 @@
+import type { X509Certificate } from 'node:crypto'
 import { DEFAULT_LINE } from '../../devices/register.js'
 import type { PresentedCertificate } from '../../devices/renewal.js'
 import { FpkiError } from '../../errors.js'
@@ -27,10 +28,10 @@ export type DeviceClient = Extract<EstClient, { kind: 'device' }>
 
 const DAY = 86_400_000
 
-/** Reads the client certificate of a connection. */
-export function readClientCertificate(der: Uint8Array): Certificate | EstRefused {
+/** Reads the client certificate of a connection, strictly: OpenSSL accepts more. */
+export function readClientCertificate(x509: X509Certificate): Certificate | EstRefused {
   try {
-    return readCertificate(der, 'the client certificate')
+    return readCertificate(x509.raw, 'the client certificate', x509)
   } catch (error) {
     if (!(error instanceof FpkiError)) throw error
     return refused(null, 'client-malformed', error.message.replace(/\.$/, ''))

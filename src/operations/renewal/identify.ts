@@ -20,13 +20,13 @@ export async function identify(
   terms: RenewalTerms,
   ports: IdentifyPorts,
 ): Promise<Identified> {
-  const { operation, token, certificate: der } = question
+  const { operation, token, certificate: x509 } = question
   if (operation === 'enroll' && token !== null) return withToken(token, question.line, terms, ports)
-  if (der === null) {
+  if (x509 === null) {
     if (operation === 'enroll') return { kind: 'anonymous' }
     return refused(null, 'client-missing', 'a renewal needs the client certificate of the device')
   }
-  const certificate = readClientCertificate(der)
+  const certificate = readClientCertificate(x509)
   if ('code' in certificate) return certificate
   const ca = await ports.cas.signerOf(certificate)
   if (ca !== null) return orRefused(await checkDevice(certificate, { ca, label: question.line }, terms, ports))

@@ -1,3 +1,4 @@
+import type { X509Certificate } from 'node:crypto'
 import type { Credential } from '../../devices/credential-store.js'
 import type { RefusalCode } from '../../devices/refusal.js'
 import type { PresentedCertificate } from '../../devices/renewal.js'
@@ -10,11 +11,13 @@ export interface RenewalService {
   /** The root and the CAs that sign, DER: of one line, or of all; null: there is no such line, or it is not served. */
   caCertificates(line: string | null): Promise<readonly Uint8Array[] | null>
   /**
-   * Who asks. A certificate of a device that is accepted counts as seen.
+   * Who asks for a certificate.
    *
    * @throws FpkiError when the register is away
    */
   identify(question: ClientQuestion): Promise<Identified>
+  /** A client that asks for something else: the certificate of a device that is accepted counts as seen. Throws as `identify`. */
+  note(certificate: X509Certificate): Promise<void>
   /**
    * Issues a certificate for a request (PKCS #10, DER): what it resolves to is committed. The same key gets the same
    * certificate.
@@ -39,8 +42,8 @@ export interface ClientQuestion {
   readonly operation: EstOperation
   /** The line in the URL; null: none. */
   readonly line: string | null
-  /** Of the TLS connection, DER; null: none. */
-  readonly certificate: Uint8Array | null
+  /** Of the TLS connection, as OpenSSL has read it; null: none. */
+  readonly certificate: X509Certificate | null
   /** The password of HTTP Basic, a token. Secret. null: none. */
   readonly token: string | null
 }

@@ -1,4 +1,4 @@
-import type { CommitOutcome, Line, LookUp, StoredCertificate } from '../../devices/register.js'
+import type { CommitOutcome, Line, StoredCertificate } from '../../devices/register.js'
 import type { RenewedCertificate } from '../../devices/renewal.js'
 import type { CertificateOrder, CheckedRequest, IssuedCertificate } from '../../issuance/device-batch/model.js'
 import { rfc3339 } from '../../pki/describe.js'
@@ -20,7 +20,7 @@ export interface RenewalOrder {
 
 /** Ports of {@link renewDevices}. */
 export interface RenewDevicesPorts {
-  readonly register: Pick<ServiceRegister, 'lookUp' | 'renew'>
+  readonly register: Pick<ServiceRegister, 'renew'>
   /** null: there is no such line. */
   lineNamed(name: string): Promise<Line | null>
   readonly issuers: Pick<Issuers, 'of'>
@@ -34,7 +34,7 @@ interface Wanted extends RenewalOrder {
 }
 
 /**
- * Renews certificates of devices of one line together: checks their requests, looks them up, signs with the CA that the line has
+ * Renews certificates of devices of one line together: checks their requests, signs with the CA that the line has
  * now, and commits all in one transaction. Resolves to the outcomes in the order of the orders. A line that is paused or closed
  * makes no new devices, but those that it has made go on. Throws what the register and the key throw.
  */
@@ -108,40 +108,31 @@ interface Round {
   readonly terms: Pick<RenewalTerms, 'overlap'>
 }
 
+/**
+ * The register knew these devices a moment ago, and looks up everything again before it records: whether the device is denied,
+ * whose key it is, and whether it has another certificate for it. So only a request that is repeated is signed for nothing.
+ */
 async function renewRound(
   orders: readonly Wanted[],
   round: Round,
   ports: RenewDevicesPorts,
 ): Promise<readonly EstOutcome[]> {
-  const found = await ports.register.lookUp(
-    orders.map(({ device, order }) => ({ uuid: device.uuid, keyHash: order.keyHash })),
-  )
   const now = ports.clock()
-  const decided = orders.map((wanted, at) => existing(wanted, elementAt(found, at), now) ?? wanted)
-  const renewed = (
-    await renewNew(
-      decided.filter((one) => one.kind === 'wanted'),
-      round,
-      ports,
-    )
-  ).values()
+  const decided = orders.map((wanted) => withOwnKey(wanted, now) ?? wanted)
+  const fresh = decided.filter((one) => one.kind === 'wanted')
+  const renewed = (await renewNew(fresh, round, ports)).values()
   return decided.map((one) => (one.kind === 'wanted' ? next(renewed) : one))
 }
 
 /**
- * What the register says of a key before anything is signed; null: a certificate is issued. A device may keep its key (RFC 7030,
- * 4.2.2): it gets the certificate that it has while that is young, so that asking again and again makes nothing.
+ * A device may keep its key (RFC 7030, 4.2.2): it gets the certificate that it has while that is young and good, so that asking
+ * again and again makes nothing. null: a certificate is issued.
  */
-function existing(
-  { device: { uuid, serial, certificate: own } }: Wanted,
-  { device, certificate, keyOwner }: LookUp,
-  now: Date,
-): EstOutcome | null {
-  if (device !== null && device.denied !== null) return refused(uuid, 'denied', `the device ${uuid} is denied`)
-  if (keyOwner !== null && keyOwner !== uuid) return refused(uuid, 'key-reused', 'its key is the key of another device')
-  if (certificate === null || !isGood(certificate, now)) return null
-  const isDue = certificate.serial === serial && now.getTime() >= pointOf(own, SAME_KEY_UNTIL)
-  return isDue ? null : { kind: 'reused', uuid, serial: certificate.serial, der: certificate.der }
+function withOwnKey({ device: { uuid, presented, certificate: own }, order }: Wanted, now: Date): EstOutcome | null {
+  if (presented === null || !sameOctets(order.keyHash, presented.certificate.keyHash)) return null
+  const { serial, der } = presented.certificate
+  const isYoung = now.getTime() < pointOf(own, SAME_KEY_UNTIL)
+  return isYoung && isGood(presented.certificate, now) ? { kind: 'reused', uuid, serial, der } : null
 }
 
 function isGood({ state, endedAt, notAfter }: StoredCertificate, now: Date): boolean {

@@ -64,15 +64,19 @@ export function renewalService(options: RenewalServiceOptions, ports: RenewalSer
   return {
     whyUnavailable: async () => (closing === null ? availability.whyUnavailable() : 'the renewal service is stopping'),
     caCertificates: (line) => availability.watch(() => caCertificates(line, terms, root, ports)),
-    identify: async (question) => {
-      const identified = await availability.watch(() => identifyIn(question, terms, identifying))
+    identify: (question) => availability.watch(() => identifyIn(question, terms, identifying)),
+    note: async (certificate) => {
+      const question = { operation: 'renew', line: null, certificate, token: null } as const
+      const identified = await availability.watch(() => identify(question, terms, identifying))
       if (identified.kind === 'client') report(identified.client, seen.report)
-      return identified
     },
     certify: async (request, client) => {
       if (closing !== null) throw stopping()
-      if (client.kind === 'device') return renewals.add(client.line, { request, device: client.device })
-      return enrollments.add(client.line, { request, client })
+      if (client.kind !== 'device') return enrollments.add(client.line, { request, client })
+      const outcome = await renewals.add(client.line, { request, device: client.device })
+      // With a renewal, the register has recorded it already.
+      if (outcome.kind !== 'issued') report(client, seen.report)
+      return outcome
     },
     close: () => {
       closing ??= close()

@@ -1,3 +1,4 @@
+import type { X509Certificate } from 'node:crypto'
 import { TLSSocket } from 'node:tls'
 import type { FastifyRequest } from 'fastify'
 import type { ClientQuestion, EstOperation } from '../../operations/renewal/model.js'
@@ -8,9 +9,9 @@ export function lineOf(request: FastifyRequest): string | null {
   return line ?? null
 }
 
-/** The certificate of a client, DER: the TLS handshake has proved that it has the key. null: none. */
-export function clientCertificate({ raw: { socket } }: FastifyRequest): Uint8Array | null {
-  return socket instanceof TLSSocket ? (socket.getPeerX509Certificate()?.raw ?? null) : null
+/** The certificate of a client: the TLS handshake has proved that it has the key. null: none. */
+export function clientCertificate({ raw: { socket } }: FastifyRequest): X509Certificate | null {
+  return socket instanceof TLSSocket ? (socket.getPeerX509Certificate() ?? null) : null
 }
 
 /** What a request proves its right with. */

@@ -108,7 +108,7 @@ async function noteClient({ service }: Ports, request: FastifyRequest): Promise<
   const certificate = clientCertificate(request)
   if (certificate === null) return
   try {
-    await service.identify({ operation: 'renew', line: lineOf(request), certificate, token: null })
+    await service.note(certificate)
   } catch (error) {
     if (!(error instanceof FpkiError)) throw error
   }

@@ -25,6 +25,7 @@ const CLIENT: EstClient = {
 interface FakeRenewal extends RenewalService {
   readonly questions: ClientQuestion[]
   readonly requests: Uint8Array[]
+  readonly noted: Uint8Array[]
   identified: Identified
   outcome: EstOutcome | Error
 }
@@ -50,13 +51,16 @@ export async function fakeScene(
   identities ??= newServerIdentity()
   const identity = await identities
   const service: FakeRenewal = {
-    ...{ questions: [], requests: [], identified: { kind: 'client', client: CLIENT } },
+    ...{ questions: [], requests: [], noted: [], identified: { kind: 'client', client: CLIENT } },
     outcome: { kind: 'issued', uuid: UUID, serial: '0a', der: identity.der },
     whyUnavailable: async () => null,
     caCertificates: async (line) => (line === null || line === 'site-a' ? [identity.der, ...certificates] : null),
     identify: async (question) => {
       service.questions.push(question)
       return service.identified
+    },
+    note: async (certificate) => {
+      service.noted.push(certificate.raw)
     },
     certify: async (request) => {
       service.requests.push(request)

@@ -79,7 +79,8 @@ export async function realScene(): Promise<RealScene> {
         register.importCertificates([
           {
             ...{ uuid, keyHash, serial, der, ...facts, line, ca: fingerprint },
-            ...{ notAfter: notAfter.getTime(), issuedAt: at - 60_000, state: 'active' },
+            ...{ notAfter: notAfter.getTime(), issuedAt: at - 60_000, state: 'active' as const },
+            ...{ endedAt: null, seenAt: null, denied: null },
           },
         ]),
       )

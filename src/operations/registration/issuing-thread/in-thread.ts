@@ -50,6 +50,7 @@ export async function registerInThread(
     presented: call('presented'),
     seen: call('seen'),
     statuses: call('statuses'),
+    lifeCounts: call('lifeCounts'),
     head: call('head'),
     lines: { get: call('lines.get'), list: call('lines.list') },
     credentials: {

@@ -215,6 +215,7 @@ describe('every source file', async () => {
       'pki/check-csr.ts',
       'pki/check-device.ts',
       'pki/check.ts',
+      'pki/ocsp/check-response.ts',
       'pki/statement.ts',
     ])
   })

@@ -26,7 +26,7 @@ export function addOcspExport(devices: Command, io: Io): void {
 const EXAMPLE = `
 Examples:
   $ fpki devices ocsp-export "$HOME/acme" --out ocsp/
-  $ fpki devices ocsp-export "$HOME/acme" --out ocsp/ --ca site-b --validity 1d
+  $ fpki devices ocsp-export "$HOME/acme" --out ocsp/ --validity 1d
 
 The name of a file is the base64 of the request that it answers (SHA-1, without
 a nonce), with _ for each /, so that a web server can answer GET requests

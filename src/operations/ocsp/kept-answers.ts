@@ -17,7 +17,7 @@ export interface KeptAnswers {
 }
 
 /** Each takes about one kilobyte. */
-export const MOST_ANSWERS = 50_000
+const MOST_ANSWERS = 50_000
 
 export function keptAnswers(most: number = MOST_ANSWERS): KeptAnswers {
   const answers = new Map<string, KeptAnswer>()

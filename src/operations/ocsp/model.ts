@@ -31,7 +31,7 @@ export interface OcspAnswer {
 }
 
 /** The times of an answer that may be cached, and its SHA-256 in lower-case hex. */
-export interface OcspCaching {
+interface OcspCaching {
   readonly thisUpdate: Date
   readonly nextUpdate: Date
   readonly sha256: string

@@ -7,6 +7,7 @@ import { keyIdentifier } from '../../pki/public-key.js'
 import type { Clock, Progress } from '../../ports.js'
 import { sha256 } from '../../sha256.js'
 import { signOcspResponse } from '../../signer/ocsp-response.js'
+import { OF_REGISTER } from '../registration/availability.js'
 import { ocspStatus, type StatusNow, singleResponse, statusText } from './answer-times.js'
 import { type KeptAnswer, type KeptAnswers, keptAnswers } from './kept-answers.js'
 import type { OcspAnswer, OcspService } from './model.js'
@@ -90,7 +91,7 @@ export function ocspService(validity: number, ports: OcspServicePorts, kept: Kep
         return null
       } catch (error) {
         watch.failed(error)
-        return error instanceof FpkiError && error.code.startsWith('ERR_STOR')
+        return error instanceof FpkiError && OF_REGISTER.includes(error.code)
           ? 'the device register is not available'
           : 'an OCSP responder has no valid certificate'
       }

@@ -12,7 +12,7 @@ export interface Statuses {
 }
 
 /** How long a denied device may still be answered good, in milliseconds. */
-export const STATUS_FOR = 2000
+const STATUS_FOR = 2000
 
 /** So many certificates that were asked for in the last seconds are remembered. */
 const MOST = 50_000

@@ -61,8 +61,8 @@ export function readOcspRequest(octets: Uint8Array): OcspRequest {
   const take = (number: number) => (members[0]?.tag === (0xa0 | number) ? members.shift() : undefined)
   // DER omits DEFAULT values, and there is no version but v1.
   if (take(0) !== undefined) throw new Error('its version is not 1')
-  const requestor = take(1)
-  if (requestor !== undefined) taggedMembers(requestor, 1, 1)
+  const requester = take(1)
+  if (requester !== undefined) taggedMembers(requester, 1, 1)
   const list = members.shift()
   const extensions = take(2)
   if (members.length > 0) throw new Error('it has unexpected members')
@@ -79,8 +79,7 @@ function readSingle(value: Der): CertId {
   return readCertId(certId)
 }
 
-/** Reads a CertID. Throws a plain Error. */
-export function readCertId(value: Der | undefined): CertId {
+function readCertId(value: Der | undefined): CertId {
   const [algorithm, name, key, serial] = sequenceMembers(value, 4)
   return {
     raw: rawDer(value),

@@ -35,7 +35,7 @@ export interface ResponseContents {
 }
 
 /** OCSPResponseStatus without an answer (RFC 6960, 4.2.1). */
-export const OCSP_ERRORS = { malformedRequest: 1, tryLater: 3, unauthorized: 6 } as const
+const OCSP_ERRORS = { malformedRequest: 1, tryLater: 3, unauthorized: 6 } as const
 
 /** One of {@link OCSP_ERRORS}. */
 export type OcspError = keyof typeof OCSP_ERRORS
@@ -57,7 +57,7 @@ export function encodeResponseData(contents: ResponseContents): Uint8Array {
 }
 
 /** A nonce as an Extension (RFC 9654, 2.1). */
-export function nonceExtension(nonce: Uint8Array): Uint8Array {
+function nonceExtension(nonce: Uint8Array): Uint8Array {
   return sequence(objectIdentifier(oid('id-pkix-ocsp-nonce')), octetString(octetString(nonce)))
 }
 

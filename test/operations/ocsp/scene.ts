@@ -13,7 +13,7 @@ import { output } from '../../support/cli.js'
 import { quickLocks } from '../../support/quick-locks.js'
 
 /** A register that knows what the test says, and counts what it is asked. */
-export interface FakeRegister {
+interface FakeRegister {
   readonly known: Map<string, CertificateStatus>
   asked: number
   isAway: boolean

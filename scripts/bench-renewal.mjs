@@ -29,7 +29,8 @@ const MOST_OF_A_DEVICE = 9
 const SCENES = [
   { name: 'one core, a connection each', cores: '0', reconnects: true, promised: 0.6 },
   { name: 'two cores, a connection each', cores: '0,1', reconnects: true, promised: 0.6 },
-  { name: 'one core, 16 connections of devices', cores: '0', promised: 0.6 },
+  // No device does this: what a renewal costs without the handshake.
+  { name: 'one core, nine renewals a connection', cores: '0' },
 ]
 
 const home = mkdtempSync(join(tmpdir(), 'fpki-bench-renewal-'))
@@ -135,7 +136,8 @@ async function lanes(server, count, seconds, isCounted) {
     for (let own = runs.pop(); own !== undefined && performance.now() - begin < seconds * 1000; own = runs.pop()) {
       const run = await load(server, own, { connections: 1, seconds: 60 })
       all.times.push(...run.times)
-      for (const [status, some] of Object.entries(run.statuses)) all.statuses[status] = (all.statuses[status] ?? 0) + some
+      for (const [status, some] of Object.entries(run.statuses))
+        all.statuses[status] = (all.statuses[status] ?? 0) + some
       all.lost += run.lost
       all.last = run.last
     }
@@ -176,7 +178,7 @@ async function compare({ name, cores, reconnects = false, promised }) {
   })
   const ratios = all.fpki.map((one, round) => one.rate / all.bare[round].rate)
   const cost = median(all.bare.map((one, round) => one.cost / all.fpki[round].cost))
-  const verdict = median(ratios) >= promised ? ` >= ${promised}` : ` MISSED ${promised}`
+  const verdict = promised === undefined ? '' : median(ratios) >= promised ? ` >= ${promised}` : ` MISSED ${promised}`
   const list = ratios.map((ratio) => ratio.toFixed(2)).join(' ')
   console.log(
     `${name}: ratio ${median(ratios).toFixed(2)}${verdict} (${list}; processor time ${cost.toFixed(2)})\n  ${cells.join('\n  ')}`,

@@ -198,6 +198,7 @@ async function addLaterLife(db: Kysely<Schema>, engine: Engine): Promise<void> {
     .alterTable('cas')
     .addColumn('crl_number', integer, (column) => column.notNull().defaultTo(0))
     .execute()
+  await db.schema.alterTable('register').addColumn('root_key', 'text').execute()
   await keepOutboxWithoutCertificates(db, engine)
   // Many have the same time: pages are read in the order of the ids.
   const ended = db.schema.createIndex('certificates_ended').on('certificates').columns(['ended_at', 'id'])

@@ -102,7 +102,9 @@ async function listenersOf(
       ? null
       : await registrationListener(plans.registration, directory, { ...ports, service: registration })
   const est =
-    plans.est === null || renewal === null ? null : await estListener(plans.est, { ...ports, service: renewal })
+    plans.est === null || renewal === null
+      ? null
+      : await estListener(plans.est, directory, { ...ports, service: renewal })
   return {
     url,
     est,

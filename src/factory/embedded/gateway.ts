@@ -51,14 +51,19 @@ export interface EstServerMaterial {
  * Reads the est-tls-crt of an embedded factory and its key, which no Factory API exposes. Writes nothing. null: the factory has
  * none.
  *
+ * @param hint what to do when its key is not there
  * @throws FpkiError ERR_BAD_FILE, ERR_BAD_KEY when the state is damaged
  */
-export async function readEstServer(source: GatewaySource): Promise<EstServerMaterial | null> {
+export async function readEstServer(source: GatewaySource, hint: string): Promise<EstServerMaterial | null> {
   const { folder, state } = await stateOf(source)
   const certificates = state?.certificates ?? null
   if (state === null || certificates === null || certificates.estTlsCrt === null) return null
   const estTls = readPemCertificate(certificates.estTlsCrt, 'est-tls-crt')
-  return { certificates, estTls, estTlsKey: await readServerKey(source, { folder, state }, estTls, EST_TLS) }
+  return {
+    certificates,
+    estTls,
+    estTlsKey: await readServerKey(source, { folder, state }, estTls, { ...EST_TLS, hint }),
+  }
 }
 
 async function stateOf({ stateDirectory, factory, files }: GatewaySource) {
@@ -69,21 +74,25 @@ async function stateOf({ stateDirectory, factory, files }: GatewaySource) {
   return { folder, state: exists ? await readState(files, folder, factory) : null }
 }
 
-/** A server certificate, and the command that makes another one with a new key. */
+/** A server certificate, and how to make another one with a new key. */
 interface ServerCertificate {
   readonly kind: CsrKind
   readonly name: string
-  readonly command: string
+  readonly hint: string
 }
 
-const TLS: ServerCertificate = { kind: 'tls', name: 'tls-crt', command: 'fpki ca rotate-tls' }
-const EST_TLS: ServerCertificate = { kind: 'estTls', name: 'est-tls-crt', command: 'fpki est authorize' }
+const TLS: ServerCertificate = {
+  kind: 'tls',
+  name: 'tls-crt',
+  hint: 'Restore it from a backup, or create a new key and certificate with `fpki ca rotate-tls DIR` (DIR is its PKI directory).',
+}
+const EST_TLS = { kind: 'estTls', name: 'est-tls-crt' } as const
 
 async function readServerKey(
   { files, openKey }: GatewaySource,
   { folder, state }: { readonly folder: string; readonly state: FactoryState },
   { publicKey }: Certificate,
-  { kind, name, command }: ServerCertificate,
+  { kind, name, hint }: ServerCertificate,
 ): Promise<string> {
   const stored = state.csrs.findLast(
     (one) => one.kind === kind && sameKey(parseAndVerifyCsr(one.csr, `the request for ${name}`).publicKey, publicKey),
@@ -92,11 +101,7 @@ async function readServerKey(
   const pem = path === null ? null : await files.read(path, 16_384)
   const isItsKey = pem !== null && (await provesPossession(await openKey(pem, path ?? ''), publicKey.spki))
   if (isItsKey) return pem
-  throw new FpkiError(
-    'ERR_BAD_KEY',
-    `${path ?? folder} is not the key of ${name}.`,
-    `Restore it from a backup, or create a new key and certificate with \`${command} DIR\` (DIR is its PKI directory).`,
-  )
+  throw new FpkiError('ERR_BAD_KEY', `${path ?? folder} is not the key of ${name}.`, hint)
 }
 
 function noGateway(factory: string): FpkiError {

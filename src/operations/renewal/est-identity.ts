@@ -37,7 +37,10 @@ export async function estIdentity(
       'The key of est-tls-crt is in the Factory API, which does not give it away.',
       'Pass the certificate and the key of a server whose name devices know',
     )
-  const found = await readEstServer({ stateDirectory, factory, files, openKey })
+  const found = await readEstServer(
+    { stateDirectory, factory, files, openKey },
+    `Restore it from a backup, or create another with \`fpki est authorize ${shellWord(directory)}\`.`,
+  )
   if (found === null)
     throw noIdentity(
       `The factory ${factory} has no certificate for an EST server.`,

@@ -1,5 +1,6 @@
 import type { EstStatus, RenewalService } from '../../operations/renewal/model.js'
 import type { Clock, Progress } from '../../ports.js'
+import { shellWord } from '../../shell-word.js'
 import { type Address, readAddress } from '../address.js'
 import type { Listener } from '../listener.js'
 import type { Log } from '../log.js'
@@ -39,9 +40,9 @@ export function planEst(options: EstListenerOptions): EstPlan {
 }
 
 /** EST on its address. Throws ERR_USAGE, ERR_BAD_KEY, ERR_BAD_FILE, and what `estIdentity` throws. */
-export async function estListener(plan: EstPlan, ports: EstListenerPorts): Promise<Listener> {
+export async function estListener(plan: EstPlan, directory: string, ports: EstListenerPorts): Promise<Listener> {
   const { service, log } = ports
-  const identity = await identityOf(plan, ports)
+  const identity = await identityOf(plan, directory, ports)
   const metrics = estMetrics()
   return {
     whyUnavailable: service.whyUnavailable,
@@ -54,10 +55,12 @@ export async function estListener(plan: EstPlan, ports: EstListenerPorts): Promi
   }
 }
 
-async function identityOf({ tlsFiles }: EstPlan, ports: EstListenerPorts): Promise<ServerIdentity> {
+async function identityOf({ tlsFiles }: EstPlan, directory: string, ports: EstListenerPorts): Promise<ServerIdentity> {
   if (tlsFiles !== null) return readKeyPair(tlsFiles, 'Check --tls-cert and --tls-key.', ports)
   const { notAfter, ...identity } = await ports.estIdentity()
   if (ports.clock() >= notAfter)
-    ports.progress.warn('est-tls-crt has expired, so devices refuse it: create another one with `fpki est authorize`.')
+    ports.progress.warn(
+      `est-tls-crt has expired, so devices refuse it: create another with \`fpki est authorize ${shellWord(directory)}\`.`,
+    )
   return identity
 }

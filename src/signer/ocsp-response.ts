@@ -8,6 +8,8 @@ export interface ResponderKey {
   /** A key in memory, which was proven when it was opened. */
   readonly signer: Signer
   readonly certificate: Certificate
+  /** SHA-1 of the public key bits: the ResponderID byKey. */
+  readonly keyHash: Uint8Array
 }
 
 /**
@@ -16,9 +18,10 @@ export interface ResponderKey {
  * verifies. Throws ERR_PROFILE.
  */
 export async function signOcspResponse(
-  contents: ResponseContents,
-  { signer, certificate }: ResponderKey,
+  responses: Omit<ResponseContents, 'responderKeyHash'>,
+  { signer, certificate, keyHash }: ResponderKey,
 ): Promise<Uint8Array> {
+  const contents = { ...responses, responderKeyHash: keyHash }
   const data = checkResponseData(encodeResponseData(contents), contents)
   const signature = await signer.sign(data)
   return encodeOcspResponse(data, { curve: signer.algorithm.curve, signature, certificate: certificate.der })

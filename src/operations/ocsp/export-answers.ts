@@ -7,7 +7,6 @@ import type { KeyAccess } from '../../keystore/root-key.js'
 import { rfc3339 } from '../../pki/describe.js'
 import { plainRequest, sha1CertId } from '../../pki/ocsp/canonical.js'
 import { answerFileName } from '../../pki/ocsp/file-name.js'
-import { keyIdentifier } from '../../pki/public-key.js'
 import type { BatchFiles, Clock, DurableFiles, FileBatch, FolderFile, Progress, Random } from '../../ports.js'
 import { signOcspResponse } from '../../signer/ocsp-response.js'
 import { checkAbsolute } from '../../storage/absolute-path.js'
@@ -147,8 +146,7 @@ async function exportOf(
     const limits = { validity, responderEnds: key.certificate.notAfter }
     const response = singleResponse(certId, { status, ca: issuer.fingerprint }, clock(), limits)
     const { thisUpdate: producedAt, nextUpdate } = response
-    const responderKeyHash = keyIdentifier(key.signer.spki)
-    const content = await signOcspResponse({ responderKeyHash, producedAt, responses: [response], nonce: null }, key)
+    const content = await signOcspResponse({ producedAt, responses: [response], nonce: null }, key)
     counts[response.status.kind === 'good' ? 'good' : 'revoked']++
     counts.first = Math.min(counts.first, nextUpdate.getTime())
     return { folder: '.', name: answerFileName(plainRequest(certId)), content, mode: FILE_MODE }

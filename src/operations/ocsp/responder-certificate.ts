@@ -3,6 +3,7 @@ import { type CaKeyChoice, openCaKey } from '../../keystore/ca-key.js'
 import type { KeyAccess } from '../../keystore/root-key.js'
 import { attributeValues } from '../../pki/name.js'
 import { OCSP_RESPONDER } from '../../pki/profiles.js'
+import { keyIdentifier } from '../../pki/public-key.js'
 import type { Clock, Random } from '../../ports.js'
 import { newPrivateKeyPem, pemSigner } from '../../signer/file.js'
 import type { ResponderKey } from '../../signer/ocsp-response.js'
@@ -41,7 +42,8 @@ export async function newResponder(
   const choice: CaKeyChoice = { directory, key, certified: ca.spki }
   const opened = await openCaKey(choice, ports.access)
   try {
-    return { signer, certificate: await signCertificate(template, opened.signer) }
+    const certificate = await signCertificate(template, opened.signer)
+    return { signer, certificate, keyHash: keyIdentifier(signer.spki) }
   } finally {
     await opened.close()
   }

@@ -3,7 +3,6 @@ import { FpkiError } from '../../errors.js'
 import { issuerKeyOf } from '../../pki/ocsp/issuer.js'
 import { type CertId, type OcspRequest, readOcspRequest } from '../../pki/ocsp/request.js'
 import { type OcspError, ocspError } from '../../pki/ocsp/response.js'
-import { keyIdentifier } from '../../pki/public-key.js'
 import type { Clock, Progress } from '../../ports.js'
 import { sha256 } from '../../sha256.js'
 import { signOcspResponse } from '../../signer/ocsp-response.js'
@@ -42,8 +41,7 @@ export function ocspService(validity: number, ports: OcspServicePorts, kept: Kep
     const limits = { validity, responderEnds: key.certificate.notAfter }
     const responses = asked.map((one) => singleResponse(one.certId.raw, one, now, limits))
     const { thisUpdate: producedAt } = first(responses)
-    const responderKeyHash = keyIdentifier(key.signer.spki)
-    const der = await signOcspResponse({ responderKeyHash, producedAt, responses, nonce }, key)
+    const der = await signOcspResponse({ producedAt, responses, nonce }, key)
     const nextUpdate = new Date(Math.min(...responses.map((one) => one.nextUpdate.getTime())))
     const { kind } = ocspStatus(first(asked))
     const isCached = nonce === null && asked.length === 1 && kind !== 'unknown'

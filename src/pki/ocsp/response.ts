@@ -45,6 +45,19 @@ export function ocspError(error: OcspError): Uint8Array {
   return sequence(enumerated(OCSP_ERRORS[error]))
 }
 
+// Encoded once: that of an identifier takes as long as that of everything else.
+const BASIC = objectIdentifier(oid('id-pkix-ocsp-basic'))
+const NONCE = objectIdentifier(oid('id-pkix-ocsp-nonce'))
+const ALGORITHMS: Readonly<Record<Curve, Uint8Array>> = {
+  'P-256': algorithmOf('P-256'),
+  'P-384': algorithmOf('P-384'),
+  'P-521': algorithmOf('P-521'),
+}
+
+function algorithmOf(curve: Curve): Uint8Array {
+  return sequence(objectIdentifier(oid(ECDSA_OF_CURVE[curve])))
+}
+
 /** A ResponseData (RFC 6960, 4.2.1), DER, to be signed. The version is the default and left out. */
 export function encodeResponseData(contents: ResponseContents): Uint8Array {
   const { responderKeyHash, producedAt, responses, nonce } = contents
@@ -58,7 +71,7 @@ export function encodeResponseData(contents: ResponseContents): Uint8Array {
 
 /** A nonce as an Extension (RFC 9654, 2.1). */
 function nonceExtension(nonce: Uint8Array): Uint8Array {
-  return sequence(objectIdentifier(oid('id-pkix-ocsp-nonce')), octetString(octetString(nonce)))
+  return sequence(NONCE, octetString(octetString(nonce)))
 }
 
 function single({ certId, status, thisUpdate, nextUpdate }: SingleResponse): Uint8Array {
@@ -81,9 +94,8 @@ function statusOf(status: OcspStatus): Uint8Array {
  * @param certificate the responder's, DER
  */
 export function encodeOcspResponse(responseData: Uint8Array, { curve, signature, certificate }: SignedBy): Uint8Array {
-  const algorithm = sequence(objectIdentifier(oid(ECDSA_OF_CURVE[curve])))
-  const basic = sequence(responseData, algorithm, bitString(signature), explicit(0, sequence(certificate)))
-  const bytes = sequence(objectIdentifier(oid('id-pkix-ocsp-basic')), octetString(basic))
+  const basic = sequence(responseData, ALGORITHMS[curve], bitString(signature), explicit(0, sequence(certificate)))
+  const bytes = sequence(BASIC, octetString(basic))
   return sequence(enumerated(0), explicit(0, bytes))
 }
 

@@ -137,7 +137,9 @@ async function compare(name, sides, requests, { reconnects, promised }) {
   const ratios = all.openssl?.map((one, round) => all.fpki[round].rate / one.rate) ?? []
   const list = ratios.map((ratio) => ratio.toFixed(2)).join(' ')
   const verdict = promised === undefined ? '' : median(ratios) >= promised ? ` >= ${promised}` : ` MISSED ${promised}`
-  const ratio = ratios.length === 0 ? '' : `: ratio ${median(ratios).toFixed(2)}${verdict} (${list})`
+  const costs = all.openssl?.map((one, round) => one.cost / all.fpki[round].cost) ?? []
+  const time = costs.length === 0 ? '' : `processor time ${median(costs).toFixed(2)}`
+  const ratio = ratios.length === 0 ? '' : `: ratio ${median(ratios).toFixed(2)}${verdict} (${list}; ${time})`
   console.log(`${name}${ratio}\n  ${texts.join('\n  ')}`)
 }
 

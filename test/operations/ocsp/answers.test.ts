@@ -78,6 +78,20 @@ test('an answer is kept for half its validity, and the register is asked every t
   expect(second.cache?.nextUpdate.getTime()).toBe((first.cache?.nextUpdate.getTime() ?? 0) + HOUR / 2 + 2000)
 })
 
+test('certificates in demand are read again together', async () => {
+  const scene = await ocspScene()
+  const requests = await Promise.all([1, 2, 3].map(() => scene.request(scene.certificate())))
+  const answerAll = () => Promise.all(requests.map((request) => scene.service.answer(request)))
+  for (const request of requests) await scene.service.answer(request)
+  const { asked } = scene.register
+  scene.later(1500)
+  await answerAll()
+  scene.later(500)
+  await scene.service.answer(requests[0] ?? Buffer.from(''))
+  await answerAll()
+  expect(scene.register.asked).toBe(asked + 1)
+})
+
 test('a denial is answered two seconds later at most, and so is its end', async () => {
   const scene = await ocspScene()
   const serial = scene.certificate()

@@ -18,18 +18,13 @@ export function markSeen(db: Kysely<Schema>): Bulk<never> {
   )
 }
 
-/**
- * `device`, `certificate`, `at`: ends certificates of a device that are good at that time.
- *
- * @param which `older` than that one, or all `others`
- */
-export function endCertificates(db: Kysely<Schema>, which: 'older' | 'others'): Bulk<never> {
-  const isMeant = which === 'older' ? sql`certificates.id + 0 < column2` : sql`certificates.id <> column2`
+/** `device`, `certificate`, `at`: ends the certificates of a device that are older than that one, and good at that time. */
+export function endOlder(db: Kysely<Schema>): Bulk<never> {
   return updates(
     db,
     3,
     (given) => sql`update certificates set state = ${SUPERSEDED}, ended_at = column3 from ${given}
-      where certificates.device = column1 + 0 and ${isMeant}
+      where certificates.device = column1 + 0 and certificates.id + 0 < column2
         and (state = ${ACTIVE} or (state = ${SUPERSEDED} and ended_at > column3))`,
   )
 }

@@ -38,6 +38,8 @@ export interface KnownForRenewal {
 export interface RenewedRows {
   readonly device: number | null
   readonly presented: number | null
+  /** The other certificates of the device that are good: they end now. */
+  readonly others: readonly number[]
   /** Whether the key is the device's already, and that of the certificate that it has. */
   readonly hasKey: boolean
   readonly hasAdoptedKey: boolean
@@ -59,11 +61,12 @@ export function decideRenewal(renewed: RenewedCertificate, known: KnownForRenewa
   const newer = newerThan(presented, certificates)
   // With the key of the presented certificate itself, it is a renewal that keeps the key (RFC 7030, 4.2.2).
   const same = newer.filter(({ keyHash }) => Buffer.compare(keyHash, renewed.keyHash) === 0)
-  const newest = same.filter(isGoodAt(at)).toSorted((a, b) => b.id - a.id)[0]
+  const newest = same.filter((one) => hasNotEnded(one, at) && one.notAfter > at).toSorted((a, b) => b.id - a.id)[0]
   if (newest !== undefined) return { kind: 'existing', certificate: newest.id }
   const limit = whyNotAnother(renewed, known, unseenOf(certificates, presented, at))
   if (limit !== null) return { kind: 'refused', refusal: limit }
-  const rows = { device: device?.id ?? null, presented: presented?.id ?? null }
+  const others = certificates.filter((one) => one !== presented && hasNotEnded(one, at)).map(({ id }) => id)
+  const rows = { device: device?.id ?? null, presented: presented?.id ?? null, others }
   return { kind: 'renew', ...rows, hasKey: keyOwner !== null, hasAdoptedKey: adoptedKeyOwner !== null }
 }
 
@@ -122,9 +125,8 @@ function whyNotPresented({ adopted, presented }: RenewedCertificate, known: Know
   return { code: 'serial-taken', reason: `another certificate has the serial number ${presented}` }
 }
 
-function isGoodAt(at: number) {
-  return ({ state, endedAt, notAfter }: KnownCertificate) =>
-    state !== 'abandoned' && (endedAt === null || endedAt > at) && notAfter > at
+function hasNotEnded({ state, endedAt }: KnownCertificate, at: number): boolean {
+  return state !== 'abandoned' && (endedAt === null || endedAt > at)
 }
 
 /** How many certificates that nobody saw a device has had within a day. */

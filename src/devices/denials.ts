@@ -8,7 +8,7 @@ import { integer, octets, uuidText } from './rows.js'
 import type { Schema } from './schema.js'
 
 /** A device whose row is locked until the transaction ends. */
-export interface LockedDevice {
+interface LockedDevice {
   readonly id: number
   readonly uuid: string
   /** null: it is not denied. */

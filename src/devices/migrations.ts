@@ -1,5 +1,6 @@
 import { type Kysely, sql } from 'kysely'
 import type { Clock, Random } from '../ports.js'
+import { ON_HOLD } from './denial.js'
 import type { Engine } from './engine.js'
 import { DEFAULT_LINE, DEFAULT_REISSUE_WINDOW, type DeviceState } from './register.js'
 import type { Schema } from './schema.js'
@@ -194,6 +195,10 @@ async function addLaterLife(db: Kysely<Schema>, engine: Engine): Promise<void> {
     db,
   )
   await db.schema.alterTable('certificates').addColumn('seen_at', integer).execute()
+  // Denials were of certificates, without a reason, and could always end.
+  await sql`update devices set denied_reason = ${sql.lit(ON_HOLD)}, denied_at = coalesce((select max(ended_at)
+    from certificates where device = devices.id), created_at) where state = 'denied'`.execute(db)
+  await sql`update certificates set state = 'active', ended_at = null where state = 'denied'`.execute(db)
   await db.schema
     .alterTable('cas')
     .addColumn('crl_number', integer, (column) => column.notNull().defaultTo(0))

@@ -1,6 +1,6 @@
 import type { Kysely, Transaction } from 'kysely'
 import { type Bulk, bulk, placeholders } from './bulk.js'
-import { endCertificates, markSeen, renewDevices, supersedeAt } from './bulk-updates.js'
+import { markSeen, renewDevices, supersedeAt } from './bulk-updates.js'
 import type { RenewedRows } from './decide-renewal.js'
 import { Conflict, insertCertificates, insertDevices, insertKeys } from './record.js'
 import type { AdoptedDevice, RenewedCertificate } from './renewal.js'
@@ -32,7 +32,7 @@ const OCTETS = new Uint8Array()
 
 export function renewalRecorder(db: Kysely<Schema>): RenewalRecorder {
   const tools = toolsOf(db)
-  const { keys, certificates, end, supersede, seen, renew } = tools
+  const { keys, certificates, supersede, seen, renew } = tools
   return async (transaction, accepted, times) => {
     const devices = await devicesOf(transaction, accepted, tools)
     const newKeys = accepted.flatMap((one, at) => newKeysOf(one).map((key) => [key, devices[at]] as const))
@@ -43,14 +43,8 @@ export function renewalRecorder(db: Kysely<Schema>): RenewalRecorder {
     if (inserted.changes !== newKeys.length) throw new Conflict('a key exists')
     const presented = await presentedOf(transaction, accepted, devices, tools)
     const rows = accepted.map((one, at) => ({ ...one, device: devices[at], presented: presented[at] }))
-    await end.run(
-      transaction,
-      rows.map((row) => [row.device, row.presented, times.at]),
-    )
-    await supersede.run(
-      transaction,
-      rows.map((row) => [row.presented, times.end]),
-    )
+    const ends = rows.flatMap((row) => [[row.presented, times.end], ...row.others.map((id) => [id, times.at])])
+    await supersede.run(transaction, ends)
     await seen.run(
       transaction,
       rows.map((row) => [row.presented, times.at]),
@@ -73,7 +67,6 @@ interface Tools {
   readonly keys: Bulk<never>
   readonly certificates: Bulk<never>
   readonly bySerial: Bulk<{ readonly id: number; readonly serial: Uint8Array }>
-  readonly end: Bulk<never>
   readonly supersede: Bulk<never>
   readonly seen: Bulk<never>
   readonly renew: Bulk<never>
@@ -85,7 +78,7 @@ function toolsOf(db: Kysely<Schema>): Tools {
     bySerial: bulk((count) =>
       db.selectFrom('certificates').select(['id', 'serial']).where('serial', 'in', placeholders(count, OCTETS)),
     ),
-    ...{ end: endCertificates(db, 'others'), supersede: supersedeAt(db), seen: markSeen(db), renew: renewDevices(db) },
+    ...{ supersede: supersedeAt(db), seen: markSeen(db), renew: renewDevices(db) },
   }
 }
 

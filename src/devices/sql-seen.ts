@@ -1,6 +1,6 @@
 import type { Kysely, Transaction } from 'kysely'
 import { bulk, placeholders } from './bulk.js'
-import { endCertificates, markSeen } from './bulk-updates.js'
+import { endOlder, markSeen } from './bulk-updates.js'
 import type { LockDevices } from './denials.js'
 import type { DeviceRegister } from './register.js'
 import { integer, octets, type Rows, uuidOctets, uuidText } from './rows.js'
@@ -36,7 +36,7 @@ export function sqlSeen(db: Kysely<Schema>, lock: LockDevices, transactions: Tra
       .select(['certificates.id', 'certificates.device', 'certificates.serial', 'certificates.seen_at', 'devices.uuid'])
       .where('certificates.serial', 'in', placeholders(count, OCTETS)),
   )
-  const [mark, end] = [markSeen(db), endCertificates(db, 'older')]
+  const [mark, end] = [markSeen(db), endOlder(db)]
   const record = async (transaction: Transaction<Schema>, seen: readonly Seen[]) => {
     const counts = { first: 0, superseded: 0 }
     await lock(transaction, [...new Set(seen.map(({ uuid }) => uuid))].sort().map(uuidOctets))

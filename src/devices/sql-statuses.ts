@@ -2,7 +2,7 @@ import { type Expression, type Kysely, type SqlBool, sql } from 'kysely'
 import { bulk, placeholders } from './bulk.js'
 import type { CertificateStatus, RevokedFilter } from './denial.js'
 import type { DeviceRegister } from './register.js'
-import { damaged, integer, octets, time } from './rows.js'
+import { integer, octets, time } from './rows.js'
 import type { Schema } from './schema.js'
 import { hexOf, STATUS_COLUMNS, type StatusRow, statusOf } from './status-rows.js'
 
@@ -13,13 +13,6 @@ const PAGE = 1024
 export function sqlStatuses(db: Kysely<Schema>): Pick<DeviceRegister, 'statuses' | 'revoked' | 'allStatuses'> {
   const bySerial = bulk<StatusRow>((count) =>
     selectStatuses(db).where('certificates.serial', 'in', placeholders(count, new Uint8Array())),
-  )
-  const ofDevices = bulk<Omit<StatusRow, 'uuid' | 'denied_at' | 'denied_reason'> & { readonly device: number }>(
-    (count) =>
-      db
-        .selectFrom('certificates')
-        .select(['device', 'serial', 'ca', 'not_after', 'state', 'ended_at'])
-        .where('device', 'in', placeholders(count, 0)),
   )
   return {
     statuses: async (serials, at) => {
@@ -33,18 +26,7 @@ export function sqlStatuses(db: Kysely<Schema>): Pick<DeviceRegister, 'statuses'
     },
     revoked: async function* (filter) {
       const cas = await fingerprints(db)
-      for await (const page of deniedDevices(db)) {
-        const devices = new Map(page.map((device) => [String(device.id), device]))
-        const { rows } = await ofDevices.run(
-          db,
-          page.map(({ id }) => [id]),
-        )
-        const all = rows.map((row) => ({ ...row, ...(devices.get(String(row.device)) ?? damaged('devices.id')) }))
-        yield* all
-          .filter((row) => !hasEnded(row, filter.at))
-          .map((row) => statusOf(row, cas, filter.at))
-          .filter((status) => isMeant(status, filter))
-      }
+      yield* ofDeniedDevices(db, cas, filter)
       yield* endedCertificates(db, cas, filter)
     },
     allStatuses: (filter) => allStatuses(db, filter),
@@ -66,24 +48,22 @@ function isMeant({ ca, notAfter }: CertificateStatus, filter: RevokedFilter): bo
   return notAfter > filter.at && (filter.ca === null || ca === filter.ca)
 }
 
-/** Then it is one of {@link endedCertificates}. */
-function hasEnded({ ended_at }: Pick<StatusRow, 'ended_at'>, at: number): boolean {
-  return ended_at !== null && integer(ended_at, 'certificates.ended_at') <= at
-}
-
-async function* deniedDevices(db: Kysely<Schema>) {
+/** The certificates of denied devices, without {@link endedCertificates}. */
+async function* ofDeniedDevices(
+  db: Kysely<Schema>,
+  cas: ReadonlyMap<number, string>,
+  filter: RevokedFilter,
+): AsyncGenerator<CertificateStatus> {
   for (let after = 0; ; ) {
-    const page = await db
-      .selectFrom('devices')
-      .select(['id', 'uuid', 'denied_at', 'denied_reason'])
-      .where('denied_at', 'is not', null)
-      .where('id', '>', after)
-      .orderBy('id')
-      .limit(PAGE)
-      .execute()
-    const last = page.at(-1)
+    const denied = db.selectFrom('devices').select('id').where('denied_at', 'is not', null)
+    const ids = denied.where('id', '>', after).orderBy('id').limit(PAGE)
+    const last = (await ids.execute()).at(-1)
     if (last === undefined) return
-    yield page
+    const page = await selectStatuses(db)
+      .where('devices.id', 'in', ids)
+      .where((is) => is.or([is('ended_at', 'is', null), is('ended_at', '>', filter.at)]))
+      .execute()
+    yield* page.map((row) => statusOf(row, cas, filter.at)).filter((status) => isMeant(status, filter))
     after = integer(last.id, 'devices.id')
   }
 }

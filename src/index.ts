@@ -162,6 +162,11 @@ export {
   updateDeviceCas,
   updateDeviceCasResult,
 } from './operations/device-cas/update-device-cas.js'
+export {
+  type DeviceServicesOptions,
+  type OpenDeviceServices,
+  openDeviceServices,
+} from './operations/device-services/open-device-services.js'
 export type { DeviceInputFormat, DeviceInputSource } from './operations/devices/input/open.js'
 export {
   type IssueDevicesOptions,
@@ -368,6 +373,19 @@ export {
   type RequestErrors,
   readRegistrationRequest,
 } from './operations/registration/request.js'
+export {
+  type ClientQuestion,
+  EST_STATUSES,
+  type EstClient,
+  type EstOperation,
+  type EstOutcome,
+  type EstRefused,
+  type EstStatus,
+  type Identified,
+  type RenewalService,
+  type RenewingDevice,
+} from './operations/renewal/model.js'
+export { DEFAULT_OVERLAP, type RenewalTerms } from './operations/renewal/options.js'
 export {
   type AbandonPorts,
   type AbandonWorkResult,

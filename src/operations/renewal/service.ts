@@ -49,12 +49,14 @@ export function renewalService(options: RenewalServiceOptions, ports: RenewalSer
   const seen = seenReporter(register, ports)
   const lineNamed = remembered((name: string) => register.lines.get(name), LINES, ports.clock)
   const own = { ...ports, lineNamed }
+  const lines = remembered(() => register.lines.list(), LINES, ports.clock)
+  const allLines = () => lines('')
   const together = <Order>(work: (line: string, orders: readonly Order[]) => Promise<readonly EstOutcome[]>) =>
     batchesByLine<Order, EstOutcome>((line, orders) => availability.watch(() => work(line, orders)))
   const renewals = together<RenewalOrder>((line, orders) => renewDevices(line, orders, terms, own))
   const enrollments = together<EnrollmentOrder>((line, orders) => enrollDevices(line, orders, registration, own))
   const presented = inBatches(register.presented, QUESTIONS)
-  const identifying = { ...ports, factory, presented: presented.add }
+  const identifying = { ...ports, allLines, factory, presented: presented.add }
   let closing: Promise<void> | null = null
 
   const close = async () => {
@@ -63,7 +65,7 @@ export function renewalService(options: RenewalServiceOptions, ports: RenewalSer
   }
   return {
     whyUnavailable: async () => (closing === null ? availability.whyUnavailable() : 'the renewal service is stopping'),
-    caCertificates: (line) => availability.watch(() => caCertificates(line, terms, root, ports)),
+    caCertificates: (line) => availability.watch(() => caCertificates(line, terms, root, { ...ports, allLines })),
     identify: (question) => availability.watch(() => identifyIn(question, terms, identifying)),
     note: async (certificate) => {
       const question = { operation: 'renew', line: null, certificate, token: null } as const
@@ -85,10 +87,15 @@ export function renewalService(options: RenewalServiceOptions, ports: RenewalSer
   }
 }
 
+/** The lines of the register, as they were a second ago at most. */
+interface LinesPort {
+  allLines(): Promise<readonly Line[]>
+}
+
 async function identifyIn(
   question: ClientQuestion,
   terms: RenewalTerms,
-  ports: IdentifyPorts & RenewalServicePorts,
+  ports: IdentifyPorts & LinesPort,
 ): Promise<Identified> {
   if (question.line !== null && (await servedLines(question.line, terms, ports)).length === 0)
     return { kind: 'no-line' }
@@ -103,7 +110,7 @@ async function caCertificates(
   label: string | null,
   terms: RenewalTerms,
   root: Certificate,
-  ports: RenewalServicePorts,
+  ports: Pick<RenewalServicePorts, 'issuers'> & LinesPort,
 ): Promise<readonly Uint8Array[] | null> {
   const lines = await servedLines(label, terms, ports)
   if (label !== null && lines.length === 0) return null
@@ -116,10 +123,10 @@ async function caCertificates(
 async function servedLines(
   label: string | null,
   { line: only }: RenewalTerms,
-  { register }: Pick<RenewalServicePorts, 'register'>,
+  { allLines }: LinesPort,
 ): Promise<readonly Line[]> {
   const names = [label, only].filter((name) => name !== null)
-  return (await register.lines.list()).filter(({ name }) => names.every((one) => one === name))
+  return (await allLines()).filter(({ name }) => names.every((one) => one === name))
 }
 
 interface LineBatches<Order, Outcome> {

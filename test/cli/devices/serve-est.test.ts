@@ -1,11 +1,14 @@
+import { randomUUID } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { newKey } from '../../pki/support/csr.js'
-import { est, fioconfig } from '../../server/est/clients.js'
+import { est, fioconfig, renewalRequest } from '../../server/est/clients.js'
+import { newDevice } from '../../server/est/device-certificates.js'
 import { newServerIdentity } from '../../server/registration/tls.js'
 import { output, temporaryDirectory } from '../../support/cli.js'
 import { deviceCsr } from '../../support/device-requests.js'
+import { ALL_POINTS } from '../../support/points.js'
 import { parsePrometheus } from '../../support/prometheus.js'
 import { send } from '../../support/register-client.js'
 import { lineWithToken, serveDevices } from '../../support/served-devices.js'
@@ -70,3 +73,37 @@ test('EST alone needs no line, token or register, and takes --tls-cert', async (
   const answer = await est({ base: served.url, trust: cert }, 'cacerts')
   expect([answer.status, answer.headers['content-type']]).toEqual([200, 'application/pkcs7-mime'])
 })
+
+/** So many devices of a fleet that asks for new certificates on one day are simulated. */
+const FLEET = 10_000
+
+test.runIf(ALL_POINTS)(
+  'none of 10,000 devices is refused; how long they take is printed',
+  async () => {
+    const made = await copiedPki()
+    const { certPath, keyPath, cert } = await newServerIdentity()
+    const ca = { cert: await made.text('local-ca.pem'), key: await made.text('local-ca.key') }
+    const queue = Array.from({ length: FLEET }, () => newDevice(randomUUID(), ca, new Date()))
+    const requests = new Map(queue.map((device) => [device.uuid, renewalRequest(device).der.toString('base64')]))
+    const words = ['--est', '127.0.0.1:0', '--adopt', '--tls-cert', certPath, '--tls-key', keyPath]
+    const served = await serveDevices(['serve', made.directory, ...words], { HOME: made.home.path })
+    const times: number[] = []
+    const begin = performance.now()
+    const lane = async () => {
+      for (let device = queue.pop(); device !== undefined; device = queue.pop()) {
+        const start = performance.now()
+        const body = requests.get(device.uuid) ?? ''
+        const headers = { 'Content-Type': 'application/pkcs10' }
+        const answer = await est({ base: served.url, trust: cert }, 'simplereenroll', { device, headers, body })
+        expect([answer.status, answer.status === 200 ? '' : answer.text]).toEqual([200, ''])
+        times.push(performance.now() - start)
+      }
+    }
+    await Promise.all(Array.from({ length: 64 }, () => lane()))
+    const seconds = (performance.now() - begin) / 1000
+    const p99 = times.toSorted((one, other) => one - other)[Math.floor(times.length * 0.99)] ?? 0
+    process.stderr.write(`${FLEET} renewals in ${seconds.toFixed(1)} s, p99 ${p99.toFixed(0)} ms\n`)
+    expect(times.length).toBe(FLEET)
+  },
+  1_200_000,
+)

@@ -40,8 +40,10 @@ function critical(hex: string): Buffer {
   return Buffer.from(hex, 'hex')
 }
 
+/** Of the first certificate, where its CA is sent along. */
 export function derOf(certificate: string): Buffer {
-  return Buffer.from(certificate.replace(/-----[^-]+-----|\s/g, ''), 'base64')
+  const [, base64 = ''] = /-----BEGIN CERTIFICATE-----([^-]*)/.exec(certificate) ?? []
+  return Buffer.from(base64, 'base64')
 }
 
 /** A request for the subject of a certificate, and its key. */

@@ -40,7 +40,8 @@ export interface RealScene {
   ): Promise<EstServer & { stop(): Promise<void> }>
   /** null: the register does not have it. */
   details(uuid: string): Promise<DeviceDetails | null>
-  warnings: string[]
+  /** How many certificates the tests have put into the register. */
+  imported(): number
 }
 
 /** OpenSSL makes one for all tests. */
@@ -62,12 +63,12 @@ export async function realScene(): Promise<RealScene> {
   }
   const fingerprint = createHash('sha256').update(derOf(ca.cert)).digest('hex')
   let at = Date.now()
+  let imported = 0
   const now = () => new Date(at)
-  const warnings: string[] = []
   const machine = thisMachine(quickLocks())
   const device = (unusual: Unusual = {}, uuid: string = randomUUID()) => newDevice(uuid, ca, now(), unusual)
   return {
-    ...{ made, ca, now, device, warnings },
+    ...{ made, ca, now, device, imported: () => imported },
     later: (milliseconds) => {
       at += milliseconds
     },
@@ -85,6 +86,7 @@ export async function realScene(): Promise<RealScene> {
         ]),
       )
       if (outcome?.kind !== 'imported') throw new Error(JSON.stringify(outcome))
+      imported += 1
       return one
     },
     line: (name, settings = {}) =>
@@ -100,7 +102,7 @@ export async function realScene(): Promise<RealScene> {
         {
           ...machine,
           clock: now,
-          progress: { step: () => undefined, note: () => undefined, warn: (text) => warnings.push(text) },
+          progress: { step: () => undefined, note: () => undefined, warn: () => undefined },
           wait: waitOrAbort,
           newBatches: (issuer) => batchesInThisThread(issuer, machine),
           ...ports,

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { thisMachine } from '../../../src/machine/index.js'
 import { lintFiles } from '../../../src/operations/audit/lint-files.js'
+import { copiedPki } from '../../cli/made.js'
 import { output } from '../../support/cli.js'
 import { ocspScene } from './scene.js'
 
@@ -123,4 +124,14 @@ test('a CA that is disabled later gets no new responder', async () => {
   scene.later(31 * DAY)
   expect((await scene.service.answer(request)).outcome).toBe('tryLater')
   expect(scene.warnings[0]).toContain('local-ca.pem is disabled')
+})
+
+test('a key that is not that of the CA is refused, and the service does not start without another CA', async () => {
+  const pki = await copiedPki()
+  const other = join(pki.home.path, 'other.key')
+  await output('openssl', ['ecparam', '-name', 'prime256v1', '-genkey', '-noout', '-out', other])
+  await rename(other, pki.path('local-ca.key'))
+  await expect(ocspScene({ pki })).rejects.toMatchObject({
+    ...{ code: 'ERR_BAD_KEY', message: expect.stringMatching(/local-ca\.key is not the key of its certificate\.$/) },
+  })
 })

@@ -76,6 +76,8 @@ export type FpkiOption =
   | 'localCaFilename'
   | 'makeKeys'
   | 'moveKey'
+  | 'ocsp'
+  | 'ocspValidity'
   | 'maxRefused'
   | 'nginxMap'
   | 'onlineCa'
@@ -110,6 +112,7 @@ export type FpkiOption =
   | 'upstream'
   | 'uses'
   | 'uuid'
+  | 'validity'
   | 'withDevices'
 
 /**

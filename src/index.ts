@@ -337,6 +337,13 @@ export {
   exportKitResult,
 } from './operations/kit/export-kit.js'
 export {
+  type ExportAnswersOptions,
+  type ExportAnswersPorts,
+  type ExportAnswersResult,
+  exportAnswers,
+  exportAnswersResult,
+} from './operations/ocsp/export-answers.js'
+export {
   type ExportP12Options,
   type ExportP12Ports,
   type ExportP12Result,

@@ -29,6 +29,7 @@ const DOCUMENTS: Readonly<Record<string, z.ZodMiniType>> = {
   'fpki devices publish --nginx-map, --crl, --foundries': library.publishListsResult,
   'fpki devices deny, allow': library.changeDenialsResult,
   'fpki devices seen': library.seenDevicesResult,
+  'fpki devices ocsp-export': library.exportAnswersResult,
   'fpki ca backup --out': library.backupPkiResult,
   'fpki ca backup --check': library.checkBackupResult,
   'fpki ca restore': library.restorePkiResult,

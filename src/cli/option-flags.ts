@@ -48,6 +48,8 @@ const FLAGS: Readonly<Record<FpkiOption, string>> = {
   recipientKey: '--recipient-key',
   refused: '--refused',
   register: '--register',
+  ocsp: '--ocsp',
+  ocspValidity: '--ocsp-validity',
   reissueWindow: '--reissue-window',
   replace: '--replace',
   'root.certificateFile': '--root-cert',
@@ -69,6 +71,7 @@ const FLAGS: Readonly<Record<FpkiOption, string>> = {
   until: '--until',
   upstream: '--upstream',
   uses: '--uses',
+  validity: '--validity',
   uuid: '--uuid',
   withDevices: '--no-devices',
 }

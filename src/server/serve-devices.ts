@@ -1,4 +1,5 @@
 import { FpkiError } from '../errors.js'
+import type { OcspService } from '../operations/ocsp/model.js'
 import type { RegistrationService } from '../operations/registration/model.js'
 import type { RenewalService } from '../operations/renewal/model.js'
 import { readAddress } from './address.js'
@@ -7,6 +8,7 @@ import type { HttpServer } from './http-server.js'
 import type { Listener } from './listener.js'
 import { type Log, newLog } from './log.js'
 import { processMetrics } from './metrics.js'
+import { type OcspListenerOptions, ocspListener, planOcsp } from './ocsp/listener.js'
 import { planRegistration, type RegistrationListenerOptions, registrationListener } from './registration/listener.js'
 import type { ServeDevicesResult } from './served-devices.js'
 import { type ServiceStatus, serveStatus } from './status-server.js'
@@ -21,6 +23,8 @@ export interface ServeDevicesOptions {
   readonly registration: RegistrationListenerOptions | null
   /** null: certificates are not renewed. */
   readonly est: EstListenerOptions | null
+  /** null: OCSP requests are not answered. */
+  readonly ocsp: OcspListenerOptions | null
   /** Where `/healthz`, `/readyz` and `/metrics` are; null: nowhere. */
   readonly status: string | null
   /** Log only warnings and errors. */
@@ -31,6 +35,7 @@ export interface ServeDevicesOptions {
 interface ServedServices {
   readonly registration: RegistrationService | null
   readonly renewal: RenewalService | null
+  readonly ocsp: OcspService | null
   close(): Promise<void>
 }
 
@@ -60,34 +65,54 @@ export async function serveDevices(
   const plans = {
     registration: options.registration === null ? null : planRegistration(options.registration, ports),
     est: options.est === null ? null : planEst(options.est),
+    ocsp: options.ocsp === null ? null : planOcsp(options.ocsp),
   }
-  if (plans.registration === null && plans.est === null) throw nothingToServe()
+  if (Object.values(plans).every((plan) => plan === null)) throw nothingToServe()
   const statusAddress = status === null ? null : readAddress(status, 'status')
   const log = newLog({ write: ports.log }, ports.clock, options.isQuiet)
   // First, so that nothing is written to what is not a PKI directory.
   const services = await ports.open(log)
   try {
-    const { registration, renewal } = services
     const common = { ...ports, log }
-    const url =
-      plans.registration === null || registration === null
-        ? null
-        : await registrationListener(plans.registration, directory, { ...common, service: registration })
-    const est =
-      plans.est === null || renewal === null
-        ? null
-        : await estListener(plans.est, directory, { ...common, service: renewal })
-    // The keys are those of the result: a further service is one more.
-    const listeners = { url, est }
+    const listeners = await listenersOf(plans, directory, services, common)
     await serveAll(listeners, { ...common, statusAddress }, (served) =>
-      onReady({ directory, trust: url?.trust ?? null, ...served }),
+      onReady({ directory, trust: listeners.url?.trust ?? null, ...served }),
     )
   } finally {
     await services.close()
   }
 }
 
-type Name = 'url' | 'est'
+/** Where each service listens. */
+interface Plans {
+  readonly registration: ReturnType<typeof planRegistration> | null
+  readonly est: ReturnType<typeof planEst> | null
+  readonly ocsp: ReturnType<typeof planOcsp> | null
+}
+
+/** The keys are those of the result: a further service is one more. */
+async function listenersOf(
+  plans: Plans,
+  directory: string,
+  { registration, renewal, ocsp }: ServedServices,
+  ports: Omit<ServeDevicesPorts, 'log'> & { readonly log: Log },
+) {
+  const url =
+    plans.registration === null || registration === null
+      ? null
+      : await registrationListener(plans.registration, directory, { ...ports, service: registration })
+  const est =
+    plans.est === null || renewal === null
+      ? null
+      : await estListener(plans.est, directory, { ...ports, service: renewal })
+  return {
+    url,
+    est,
+    ocsp: plans.ocsp === null || ocsp === null ? null : ocspListener(plans.ocsp, { ...ports, service: ocsp }),
+  }
+}
+
+type Name = 'url' | 'est' | 'ocsp'
 
 interface AllPorts extends Omit<ServeDevicesPorts, 'log'> {
   readonly log: Log
@@ -111,7 +136,11 @@ async function serveAll(
   }
   try {
     try {
-      const served = { url: await listen(listeners.url), est: await listen(listeners.est) }
+      const served = {
+        url: await listen(listeners.url),
+        est: await listen(listeners.est),
+        ocsp: await listen(listeners.ocsp),
+      }
       await manager.ready()
       onReady({ ...served, status: watched?.url ?? null })
       await untilStopped(signal)
@@ -143,6 +172,6 @@ function statusOf(listeners: readonly Listener[], { signal, residentBytes }: All
 }
 
 function nothingToServe(): FpkiError {
-  const hint = 'Pass an address to register devices or to renew their certificates'
+  const hint = 'Pass an address to register devices, to renew their certificates, or to answer OCSP requests'
   return new FpkiError('ERR_USAGE', 'There is nothing to serve.', `${hint}.`, { option: 'serve' })
 }

@@ -7,6 +7,8 @@ export const serveDevicesResult = jsonDocument({
   url: z.nullable(z.string()),
   /** Where devices renew their certificates; null: nowhere. */
   est: z.nullable(z.string()),
+  /** Where OCSP requests are answered; null: nowhere. */
+  ocsp: z.nullable(z.string()),
   directory: z.string(),
   /** Where `/healthz`, `/readyz` and `/metrics` are; null: nowhere. */
   status: z.nullable(z.string()),

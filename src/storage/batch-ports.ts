@@ -9,6 +9,7 @@ export interface BatchFile {
 
 /** A file of an existing folder in the directory of the batch. */
 export interface FolderFile extends BatchFile {
+  /** `.` is the directory itself. */
   readonly folder: string
 }
 

@@ -59,6 +59,7 @@ const RUNS: Readonly<Record<string, (made: Scene) => readonly string[]>> = {
   'devices allow': ({ directory }) => [directory, uuidNumber(1)],
   'devices seen': ({ directory, at }) => [directory, '--from', at('a.csr')],
   'devices report': ({ directory, at }) => [directory, '--line', 'site-a', '--out', at('report')],
+  'devices ocsp-export': ({ directory, at }) => [directory, '--out', at('answers')],
   'devices store init': ({ directory }) => [directory],
   'devices store migrate': ({ directory }) => [directory],
   'devices store check': ({ directory }) => [directory],

@@ -59,7 +59,7 @@ const BACKGROUND = [
   '  rm -f ready',
   '  fpki "$@" > /dev/null 2> ready &',
   '  running="$running $!"',
-  '  until grep -qsE "^(Registering devices at|Renewing certificates at|Relaying) " ready; do kill -0 $!; sleep 0.05; done',
+  '  until grep -qsE "^(Registering devices at|Renewing certificates at|Answering OCSP requests at|Relaying) " ready; do kill -0 $!; sleep 0.05; done',
   '}',
 ].join('\n')
 
@@ -188,6 +188,15 @@ export const GUIDES: Readonly<Record<string, Guide>> = {
     ports: { 8445: 'port', 9101: 'status' },
     instead: [['\nfpki devices serve', '\nbackground devices serve']],
     before: [['fpki ca create', BACKGROUND]],
+  },
+  'docs/ocsp.md': {
+    begins: 'with a PKI',
+    ports: { 8446: 'port', 9101: 'status' },
+    instead: [
+      ['\nfpki devices serve', '\nbackground devices serve'],
+      ['/client.pem\n', "/client.pem > answer\ngrep '/client.pem: good$' answer\n"],
+    ],
+    before: [['fpki devices issue', `${BACKGROUND}\necho 5f0e1c2d-0000-4000-8000-000000000001 > uuids.txt`]],
   },
   'docs/from-registration-ref.md': {
     begins: 'with a PKI',

@@ -39,6 +39,7 @@ import { addExportDevices } from './devices/export.js'
 import { addImportDevices } from './devices/import.js'
 import { addIssue } from './devices/issue.js'
 import { addListDevices } from './devices/list.js'
+import { addOcspExport } from './devices/ocsp-export.js'
 import { addPublishDevices } from './devices/publish.js'
 import { addRelay } from './devices/relay.js'
 import { addReport } from './devices/report.js'
@@ -88,7 +89,7 @@ export const WORDS: Readonly<Record<Group | 'top', readonly Section[]>> = {
   devices: [
     { heading: 'Issue:', commands: [addIssue] },
     { heading: 'Register:', commands: [addServeDevices, addRelay, addPublishDevices] },
-    { heading: 'Deny:', commands: [addDenyDevices, addAllowDevices, addSeenDevices] },
+    { heading: 'Deny:', commands: [addDenyDevices, addAllowDevices, addSeenDevices, addOcspExport] },
     { heading: 'Inspect:', commands: [addListDevices, addShowDevice, addCountDevices, addReport] },
     { heading: 'Move:', commands: [addExportDevices, addImportDevices] },
     { heading: 'Set up:', commands: [addStore] },

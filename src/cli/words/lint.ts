@@ -13,6 +13,7 @@ export function addLint(program: Command, io: Io): void {
         'device-ca',
         'tls',
         'device',
+        'ocsp-responder',
       ]),
     )
     .option('--strict', 'treat warnings as errors')

@@ -80,6 +80,25 @@ export const EXTENSION_RULES: readonly CertificateRule[] = [
       unless(!parsedExtensions.basicConstraints?.ca, 'it is CA:TRUE, so the device could issue device certificates'),
   },
   {
+    code: 'ca-on-responder',
+    severity: 'error',
+    cite: 'docs/profile.md#ocsp-responder; RFC 5280 4.2.1.9',
+    applies: inRole('ocsp-responder'),
+    check: ({ parsedExtensions }) =>
+      unless(!parsedExtensions.basicConstraints?.ca, 'it is CA:TRUE, so the OCSP responder could issue certificates'),
+  },
+  {
+    code: 'ocsp-no-check-missing',
+    severity: 'warning',
+    cite: 'docs/profile.md#ocsp-responder; RFC 6960 4.2.2.2.1',
+    applies: inRole('ocsp-responder'),
+    check: ({ extensions }) =>
+      unless(
+        extensions.some(({ type }) => type === 'id-pkix-ocsp-nocheck'),
+        'it has no id-pkix-ocsp-nocheck, so clients may ask for the status of the OCSP responder itself',
+      ),
+  },
+  {
     code: 'key-usage-missing',
     severity: 'error',
     cite: 'docs/profile.md#key-usage; RFC 5280 4.2.1.3',
@@ -111,7 +130,7 @@ export const EXTENSION_RULES: readonly CertificateRule[] = [
     code: 'ext-key-usage-lacks',
     severity: 'error',
     cite: 'docs/profile.md#ext-key-usage; RFC 5280 4.2.1.12',
-    applies: inRole('tls', 'device'),
+    applies: inRole('tls', 'device', 'ocsp-responder'),
     check: (certificate) => lacks(purposesOf(certificate), certificate.parsedExtensions.extKeyUsage ?? []),
   },
   {

@@ -1,3 +1,4 @@
+import { lifetimeOf, lifetimeText } from '../../pki/profiles.js'
 import { serialToHex } from '../../pki/serial.js'
 import { latestEnd } from '../../pki/validity.js'
 import type { LintTime } from '../model.js'
@@ -103,10 +104,10 @@ export const FIELD_RULES: readonly CertificateRule[] = [
     check: (certificate) => {
       const { role, notBefore, notAfter } = certificate
       if (role === null) return null
-      const { name, years } = PROFILE_OF[role]
+      const profile = PROFILE_OF[role]
       return unless(
-        !(notAfter.time > latestEnd(notBefore.time, years)),
-        `it is valid for more than the ${years} years of a ${name} certificate`,
+        !(notAfter.time > latestEnd(notBefore.time, lifetimeOf(profile))),
+        `it is valid for more than the ${lifetimeText(profile)} of a ${profile.name} certificate`,
       )
     },
   },

@@ -1,11 +1,14 @@
 import type { Line } from '../../devices/register.js'
-import { openRegister, registerPlace } from '../devices/open-register.js'
+import { noRegister, openRegister, registerPlace } from '../devices/open-register.js'
+import type { OcspService } from '../ocsp/model.js'
+import { type OcspOptions, ocspOn } from '../ocsp/open-ocsp.js'
 import { type OpenPki, openPki } from '../open-pki.js'
 import type { ServiceRegister } from '../registration/issuing-thread/calls.js'
 import type { RegistrationService } from '../registration/model.js'
 import { type OpenDevices, openDevices } from '../registration/open-devices.js'
 import { linesOf, registrationOn, requireCloud } from '../registration/open-registration.js'
 import type { DeviceServiceOptions, RegistrationOptions, RegistrationPorts } from '../registration/options.js'
+import { askingOnce } from '../registration/remembered-secrets.js'
 import type { RenewalService } from '../renewal/model.js'
 import { renewalOn, renewedLines } from '../renewal/open-renewal.js'
 import type { RenewalTerms } from '../renewal/options.js'
@@ -16,12 +19,15 @@ export interface DeviceServicesOptions extends DeviceServiceOptions {
   readonly registration: Pick<RegistrationOptions, 'line' | 'gateway' | 'ostree' | 'cloud'> | null
   /** null: certificates are not renewed. */
   readonly renewal: RenewalTerms | null
+  /** null: OCSP requests are not answered. */
+  readonly ocsp: Pick<OcspOptions, 'validity'> | null
 }
 
 /** Services on one register and the same keys. */
 export interface OpenDeviceServices extends Pick<OpenDevices, 'pki' | 'register' | 'issuers'> {
   readonly registration: RegistrationService | null
   readonly renewal: RenewalService | null
+  readonly ocsp: OcspService | null
   /** Finishes what the services have accepted, and releases everything. */
   close(): Promise<void>
 }
@@ -34,16 +40,20 @@ export interface OpenDeviceServices extends Pick<OpenDevices, 'pki' | 'register'
  */
 export async function openDeviceServices(
   options: DeviceServicesOptions,
-  ports: RegistrationPorts,
+  given: RegistrationPorts,
 ): Promise<OpenDeviceServices> {
-  const { renewal } = options
+  const { renewal, ocsp } = options
+  // OCSP opens the keys once more.
+  const ports = { ...given, ...(given.access === undefined ? {} : { access: askingOnce(given.access) }) }
   const registration = options.registration === null ? null : { ...options, ...options.registration }
   if (registration !== null) requireCloud(registration, ports)
-  else await makeRegister(options, ports)
-  const wanted = async (register: ServiceRegister | null, pki: OpenPki): Promise<readonly Line[]> => [
-    ...(registration === null ? [] : await linesOf(registration, ports)(register, pki)),
-    ...(renewal === null ? [] : await renewedLines(register, renewal, options)),
-  ]
+  else if (renewal !== null) await makeRegister(options, ports)
+  const wanted = async (register: ServiceRegister | null, pki: OpenPki): Promise<readonly Line[]> => {
+    const registered = registration === null ? [] : await linesOf(registration, ports)(register, pki)
+    const renewed = renewal === null ? [] : await renewedLines(register, renewal, options)
+    // OCSP alone needs a register, and no line.
+    return register === null ? noRegister(options, ports) : [...registered, ...renewed]
+  }
   const opened = await openDevices({ options, started: 'the services for devices start' }, wanted, ports)
   let issued = 0
   const count = async (devices: number) => {
@@ -55,6 +65,7 @@ export async function openDeviceServices(
     const services = {
       registration: registration === null ? null : await registrationOn(opened, registration, ports, count),
       renewal: renewal === null ? null : renewalOn(opened, { ...options, announce }, renewal, ports),
+      ocsp: ocsp === null ? null : await ocspOn(opened, ocsp.validity, ports),
     }
     const close = async () => {
       const all = Object.values(services).filter((service) => service !== null)

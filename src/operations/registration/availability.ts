@@ -21,7 +21,7 @@ const GOOD_FOR = 1000
 const FAILED_FOR = 5000
 
 /** Failures of the register, which concern every device. */
-const OF_REGISTER: readonly string[] = [
+export const OF_REGISTER: readonly string[] = [
   ...['ERR_STORAGE', 'ERR_LOCKED', 'ERR_BAD_FILE'],
   ...['ERR_STORE_AWAY', 'ERR_STORE_LOGIN', 'ERR_STORE_MOVED'],
 ]

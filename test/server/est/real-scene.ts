@@ -96,7 +96,7 @@ export async function realScene(): Promise<RealScene> {
     serve: async (terms = {}, ports = {}) => {
       const services = await openDeviceServices(
         {
-          ...{ directory, factory: null, store: null, days: null, hsmSessions: 1, registration: null },
+          ...{ directory, factory: null, store: null, days: null, hsmSessions: 1, registration: null, ocsp: null },
           renewal: { ...TERMS, ...terms },
         },
         {

@@ -33,7 +33,7 @@ export async function realService(
     ...embeddedPortsOn({ ...thisMachine(quickLocks()), clock }, stop.signal),
     open: async () => {
       const registration = await openRegistration(scene.options(changes.options), registrationPorts)
-      return { registration, renewal: null, close: registration.close }
+      return { registration, renewal: null, ocsp: null, close: registration.close }
     },
     estIdentity: () => Promise.reject(new Error('EST is not served')),
     manager: { ready: async () => undefined, stopping: async () => undefined },
@@ -48,7 +48,8 @@ export async function realService(
   const registration = {
     ...{ register: '127.0.0.1:0', insecureHttp: [], tls: false, tlsFiles: null, names: [], tokenHeader: 'OSF-TOKEN' },
   }
-  const options = { directory: scene.directory, registration, est: null, status: '127.0.0.1:0', isQuiet: false }
+  const services = { registration, est: null, ocsp: null }
+  const options = { directory: scene.directory, ...services, status: '127.0.0.1:0', isQuiet: false }
   const { url, status } = await new Promise<ServeDevicesResult>((resolve, reject) => {
     const ended = serveDevices(options, ports, resolve)
     ended.catch(reject)

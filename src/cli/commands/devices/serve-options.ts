@@ -28,6 +28,9 @@ export interface ServeDevicesFlags extends CommonFlags, HsmFlags {
   /** In seconds. */
   readonly overlap?: number
   readonly adopt?: boolean
+  readonly ocsp?: string
+  /** In seconds. */
+  readonly ocspValidity?: number
   readonly cloud?: CloudMode
   readonly days?: number
   readonly gateway?: string
@@ -50,6 +53,7 @@ export function httpOptions(directory: string, flags: ServeDevicesFlags, io: Io)
     directory,
     registration,
     est: est === undefined ? null : { est, status: estStatus, tlsFiles },
+    ocsp: flags.ocsp === undefined ? null : { ocsp: flags.ocsp },
     status,
     isQuiet,
   }
@@ -80,6 +84,12 @@ function requireFlagsOf(flags: ServeDevicesFlags): void {
     '--overlap': flags.overlap,
     '--adopt': flags.adopt,
   }
+  if (flags.ocspValidity !== undefined && flags.ocsp === undefined)
+    throw new FpkiError(
+      'ERR_USAGE',
+      '--ocsp-validity is about OCSP, which is not served.',
+      'Add --ocsp HOST:PORT, or leave it out.',
+    )
   const [unused] = Object.entries(ofEst).find(([, value]) => value !== undefined) ?? []
   if (est !== undefined || unused === undefined) return
   throw new FpkiError(

@@ -12,6 +12,7 @@ import {
   openDeviceServices,
 } from '../../../operations/device-services/open-device-services.js'
 import { type RegisterChoice, registerPlace } from '../../../operations/devices/open-register.js'
+import { OCSP_VALIDITY } from '../../../operations/ocsp/open-ocsp.js'
 import { factoryOfPki } from '../../../operations/open-pki.js'
 import { type Cloud, cloudMode } from '../../../operations/registration/cloud-mode.js'
 import { registrationCloud } from '../../../operations/registration/open-cloud.js'
@@ -76,6 +77,7 @@ async function openServices(
     ...{ directory, factory: namedFactory(flags, io.env), store: storeOf(flags, io), days, hsmSessions },
     registration: cloud === null ? null : { line, gateway, ostree, cloud: cloud.mode },
     renewal: flags.est === undefined ? null : await renewalTerms(flags, io, machine),
+    ocsp: flags.ocsp === undefined ? null : { validity: ocspValidityOf(flags) },
   }
   const progress = progressOn(io, flags)
   const report = (event: PublishEvent) => reportTo(log, event)
@@ -90,6 +92,10 @@ async function openServices(
       ? {}
       : { openCloud: registrationCloud(cloud.api, { ...machine, wait: waitOrAbort, report }) }),
   })
+}
+
+function ocspValidityOf({ ocspValidity }: ServeDevicesFlags): number {
+  return ocspValidity === undefined ? OCSP_VALIDITY : ocspValidity * 1000
 }
 
 /** A database server has cores of its own. */
@@ -132,11 +138,12 @@ function reportTo(log: Log, event: PublishEvent): void {
   else log.warn({ uuid: event.uuid, reason: event.reason }, `cloud ${event.kind}`)
 }
 
-function asText({ url, est, directory, status, trust }: ServeDevicesResult): string {
+function asText({ url, est, ocsp, directory, status, trust }: ServeDevicesResult): string {
   const trusted = trust === null ? [] : [`Devices must trust ${trust.path}`, `  SHA-256 ${trust.sha256}`]
   return [
     ...(url === null ? [] : [`Registering devices at ${url}, in ${directory}`]),
     ...(est === null ? [] : [`Renewing certificates at ${est}/.well-known/est, in ${directory}`]),
+    ...(ocsp === null ? [] : [`Answering OCSP requests at ${ocsp}, for ${directory}`]),
     ...(status === null ? [] : [`Status at ${status}`]),
     ...trusted,
     ...(url === null ? [] : [`For devices: DEVICE_API=${url}/sign`]),

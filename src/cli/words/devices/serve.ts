@@ -10,10 +10,11 @@ import { parseDuration } from '../lines/line-options.js'
 export function addServeDevices(devices: Command, io: Io): void {
   const serve = devices
     .command('serve')
-    .description('register devices over HTTPS, and renew their certificates by EST')
+    .description('register devices, renew their certificates by EST, answer OCSP requests')
     .argument('<directory>', 'PKI directory or kit')
     .option('--register <host:port>', 'address where devices register; port 0 picks a free port')
     .option('--est <host:port>', 'address where devices renew their certificates by EST')
+    .option('--ocsp <host:port>', 'address where OCSP requests are answered, in plain HTTP')
     .option('--tls-cert <file>', 'PEM file with the server certificate and its chain')
     .option('--tls-key <file>', 'PEM file with the key of --tls-cert')
     .option('--tls-name <host>', 'additional name in the certificate that fpki issues; repeatable', collect)
@@ -33,6 +34,8 @@ export function addServeDevices(devices: Command, io: Io): void {
     .option('--adopt', 'record devices that another service registered')
     .option('--client-ca <file>', 'CA whose client certificates may enroll; repeatable', collect)
     .option('--client-map <file>', 'CSV of the devices of these certificates: columns serial, uuid')
+    .optionsGroup('OCSP (--ocsp):')
+    .option('--ocsp-validity <time>', 'how long answers are valid, 1m to 10d; default: 1h', parseDuration)
     .optionsGroup('Devices:')
     .addOption(new Option('--cloud <mode>', 'inform the Factory API (see below)').choices(CLOUD_MODES))
     .option('--days <number>', 'validity period; default: as long as the device CA, at most 20 years', parseDays)
@@ -56,6 +59,7 @@ Examples:
   fpki devices serve "$HOME/acme" --register 192.168.10.1:8080 \\
     --insecure-http 192.168.10.0/24
   fpki devices serve "$HOME/acme" --est 0.0.0.0:8445 --overlap 14d
+  fpki devices serve "$HOME/acme" --ocsp 0.0.0.0:8446
 
 Set DEVICE_API of the devices to https://HOST:PORT/sign, or /ota/devices/. A
 device needs the token of a line (\`fpki lines token\`), or a station in front of
@@ -76,6 +80,11 @@ The earlier certificate remains good until the new one is seen, or --overlap has
 passed. A new device enrolls with a token that is bound to its UUID
 (\`fpki lines token --uuid\`) as the password, or with a certificate of a
 --client-ca whose CN or serialNumber is its UUID, or is mapped to it.
+
+OCSP (RFC 6960, 5019) answers for all local CAs here, from the device register:
+a denied device is revoked two seconds later at most, but for the answers that
+clients and caches have. Each CA signs a certificate for the responder, which is
+in memory only, valid for 30 days, and renewed by itself (docs/ocsp.md).
 
 --cloud: queue informs the Factory API after the answer (default for Foundries
 and https APIs), require before it, off never (default for the embedded one).

@@ -361,6 +361,17 @@ export {
   type RequestErrors,
   readRegistrationRequest,
 } from './operations/registration/request.js'
+export { type PkiReport, pkiReport } from './operations/report/model.js'
+export {
+  REPORT_FORMATS,
+  type ReportFormat,
+  type ReportPkiOptions,
+  type ReportPkiPorts,
+  type ReportPkiResult,
+  renderReport,
+  reportPki,
+  reportPkiResult,
+} from './operations/report/report-pki.js'
 export {
   type AbandonPorts,
   type AbandonWorkResult,
@@ -374,6 +385,17 @@ export {
   certifyServerResult,
   rotateTls,
 } from './operations/servers/certify-server.js'
+export {
+  type DrawPkiOptions,
+  drawHierarchy,
+  hierarchyOfShown,
+  type PictureFormat,
+} from './operations/show/draw-pki.js'
+export {
+  type Hierarchy,
+  type HierarchyCertificate,
+  type HierarchyLine,
+} from './operations/show/hierarchy.js'
 export {
   type ShowEstResult,
   type ShownCertificate,

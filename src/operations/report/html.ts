@@ -68,9 +68,15 @@ function table({ columns, rows }: Extract<Block, { kind: 'table' }>): string {
   const head = columns.map((name) => `<th scope="col">${escaped(name)}</th>`).join('')
   const label = (at: number) => escaped(columns[at] ?? '')
   const body = rows.map(
-    (row) => `<tr>${row.map((one, at) => `<td data-label="${label(at)}">${cell(one)}</td>`).join('')}</tr>`,
+    (row) =>
+      `<tr>${row.map((one, at) => `<td${isLong(one) ? ' class="long"' : ''} data-label="${label(at)}">${cell(one)}</td>`).join('')}</tr>`,
   )
   return `<table>\n<thead><tr>${head}</tr></thead>\n<tbody>\n${body.join('\n')}\n</tbody>\n</table>`
+}
+
+/** Whether a cell may be broken anywhere: its words would make a table too wide for a page. */
+function isLong({ text }: Cell): boolean {
+  return /\S{17}/u.test(text)
 }
 
 function cell({ text, style }: Cell): string {
@@ -106,7 +112,7 @@ function timeline({ at, rows }: Extract<Block, { kind: 'timeline' }>): string {
     return [
       '<li>',
       `<p><strong>${escaped(row.name)}</strong><span>${dates}</span>${cell({ text: stateText(row), style: row.state })}</p>`,
-      `<svg viewBox="0 0 1000 10" preserveAspectRatio="none" aria-hidden="true"><rect class="k-rest" y="4" width="1000" height="2"/>${bar}${now}</svg>`,
+      `<svg class="bar" viewBox="0 0 1000 10" preserveAspectRatio="none" aria-hidden="true"><rect class="k-rest" y="4" width="1000" height="2"/>${bar}${now}</svg>`,
       '</li>',
     ].join('\n')
   }

@@ -1,5 +1,4 @@
 import * as z from 'zod/mini'
-import { jsonDocument } from '../../json-document.js'
 import { finding } from '../audit/verify/finding.js'
 import { backupStatus } from '../backup/age.js'
 import { hierarchyCertificate, hierarchyLine } from '../show/hierarchy.js'
@@ -89,7 +88,7 @@ const evidence = z.strictObject({
 export type Evidence = z.infer<typeof evidence>
 
 /** What a report on a PKI says: the document that every format renders. */
-export const pkiReport = jsonDocument({
+export const pkiReport = z.strictObject({
   factory: z.nullable(z.string()),
   /** Absolute. */
   directory: z.string(),

@@ -48,15 +48,15 @@ const RESULTS = {
 function summary(report: PkiReport): readonly Block[] {
   const { factory, directory, at, version, result, certificates, backup, devices, auditLog } = report
   const current = certificates.filter((one) => one.current)
-  const wrong = current.filter(({ state }) => state !== 'valid')
-  const states = wrong.map((one) => `${one.name} (${stateText(one)})`).join(', ')
+  const others = current.filter(({ state }) => state !== 'valid')
+  const states = others.map((one) => `${one.name} (${stateText(one)})`).join(', ')
   const facts: readonly Fact[] = [
     ['Factory', { text: factory ?? 'unknown' }],
     ['PKI directory', { text: directory, style: 'code' }],
     ['Time of the report', { text: at }],
     ['Written by', { text: `fpki ${version}` }],
     ['Audit', RESULTS[result]],
-    ['Certificates in use', { text: `${current.length}${states === '' ? ', all valid' : `; not valid: ${states}`}` }],
+    ['Current certificates', { text: `${current.length}${states === '' ? ', all valid' : `; of these: ${states}`}` }],
     ['Audit log', { text: auditLog === null ? 'none' : `${auditLog.lines} lines` }],
     ['Newest backup', { text: backup === null ? 'none recorded' : `${backup.madeAt}, ${describeProof(backup, day)}` }],
     ['Devices', { text: devices === null ? 'no device register' : String(devices.devices) }],
@@ -129,5 +129,5 @@ function deviations({ findings, certificates }: PkiReport): readonly Block[] {
       },
     ]
   const count = certificates.filter((one) => one.current).length
-  return [{ kind: 'text', text: `None: the ${count} certificates in use match their profiles (docs/profile.md).` }]
+  return [{ kind: 'text', text: `None: the ${count} current certificates match their profiles (docs/profile.md).` }]
 }

@@ -5,7 +5,13 @@ import type { DurableFiles } from '../../ports.js'
 import { requireFreeInFolder } from '../../storage/require-free.js'
 import { readCertificates } from '../report/read-certificates.js'
 import { readLines } from '../report/read-devices.js'
-import { type Hierarchy, type HierarchyCertificate, hierarchyCertificateOf, hierarchyOf, type StateAt } from './hierarchy.js'
+import {
+  type Hierarchy,
+  type HierarchyCertificate,
+  hierarchyCertificateOf,
+  hierarchyOf,
+  type StateAt,
+} from './hierarchy.js'
 import { hierarchyMermaid } from './picture-mermaid.js'
 import { hierarchySvgFile } from './picture-svg.js'
 import type { ShownCertificate, ShowPkiResult } from './show-pki.js'

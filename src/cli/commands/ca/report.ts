@@ -1,6 +1,6 @@
 import { namedFactory } from '../../../config/settings.js'
 import { thisMachine } from '../../../machine/index.js'
-import { renderReport, type ReportFormat, reportPki } from '../../../operations/report/report-pki.js'
+import { type ReportFormat, renderReport, reportPki } from '../../../operations/report/report-pki.js'
 import { filePath, resolved } from '../../directory.js'
 import { warnOfForeign } from '../../foreign.js'
 import { keyAccess } from '../../hsm.js'
@@ -37,5 +37,7 @@ export async function reportOnPki(directory: string, flags: ReportFlags, io: Io)
   const { report, file, signatureFile } = reported
   if (flags.json) return printJson(io, reported)
   if (file === null) return io.stdout(renderReport(report, format))
-  progress.note(`Wrote the report to ${file}${signatureFile === null ? '.' : `, and its signature to ${signatureFile}.`}`)
+  progress.note(
+    `Wrote the report to ${file}${signatureFile === null ? '.' : `, and its signature to ${signatureFile}.`}`,
+  )
 }

@@ -15,7 +15,8 @@ export async function showPicture(
   io: Io,
 ): Promise<void> {
   const machine = thisMachine(io.machine)
-  const [format, file] = flags.svg === undefined ? (['mermaid', flags.mermaid ?? '-'] as const) : (['svg', flags.svg] as const)
+  const [format, file] =
+    flags.svg === undefined ? (['mermaid', flags.mermaid ?? '-'] as const) : (['svg', flags.svg] as const)
   const text = drawHierarchy(await hierarchyOfShown({ ...pki, warnDays: WARN_DAYS }, machine), format)
   if (file === '-') return io.stdout(text)
   const out = filePath(file, io)

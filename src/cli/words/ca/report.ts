@@ -10,7 +10,9 @@ export function addReportOnPki(ca: Command, io: Io): void {
     .description('write a report on a PKI for auditors: keys, certificates, findings, log, devices')
     .argument('<directory>', 'PKI directory or kit')
     .option('--out <file>', 'write the report to this new file; default: stdout')
-    .addOption(new Option('--format <format>', 'format of the report').choices(['html', 'md', 'json', 'csv']).default('html'))
+    .addOption(
+      new Option('--format <format>', 'format of the report').choices(['html', 'md', 'json', 'csv']).default('html'),
+    )
     .option('--sign', 'sign the report with the root key; the signature is written to FILE.sig')
   withHsmOptions(withStore(withWarnDays(report)))
     .addHelpText('after', EXAMPLE)

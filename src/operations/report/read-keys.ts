@@ -62,8 +62,8 @@ async function ownKey(
 }
 
 function inToken(ref: TokenKeyRef): Holder {
-  const token = { label: ref.tokenLabel, serial: ref.tokenSerial, key: tokenKeyName(ref) }
-  const text = `token "${token.label}", serial ${token.serial}, key ${token.key}`
+  const token = { label: ref.tokenLabel, serial: ref.tokenSerial, key: ref.keyLabel === '' ? ref.keyId : ref.keyLabel }
+  const text = `token "${token.label}", serial ${token.serial}, key ${tokenKeyName(ref)}`
   return { place: 'token', text, file: null, token }
 }
 

@@ -2,7 +2,7 @@ import type { HierarchyCertificate } from '../show/hierarchy.js'
 import { stateText } from '../show/hierarchy.js'
 import { MARKS } from '../show/palette.js'
 import { hierarchySvg } from '../show/picture-svg.js'
-import { escapeMarkup, shownText } from '../show/picture-text.js'
+import { escapeMarkup, needsForcedWidth, shownText } from '../show/picture-text.js'
 import type { Block, Cell, Fact, ReportDocument, Section } from './document.js'
 import { pageStyle } from './html-style.js'
 import { scaleOf } from './scale.js'
@@ -76,7 +76,8 @@ function table({ columns, rows }: Extract<Block, { kind: 'table' }>): string {
 
 /** Whether a cell may be broken anywhere: its words would make a table too wide for a page. */
 function isLong({ text }: Cell): boolean {
-  return /\S{17}/u.test(text)
+  const shown = shownText(text)
+  return /\S{17}/.test(shown) || needsForcedWidth(shown)
 }
 
 function cell({ text, style }: Cell): string {

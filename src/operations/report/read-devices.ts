@@ -1,7 +1,7 @@
 import { loggedRegisterIfReadable } from '../../audit-log/logged-register.js'
 import { DAY } from '../../day.js'
 import type { RegisterPorts } from '../../devices/open.js'
-import { ALL_DEVICES, type DayCount, type DeviceRegister } from '../../devices/register.js'
+import type { DayCount, DeviceRegister, RegisterHead } from '../../devices/register.js'
 import { DEVICE_REGISTER } from '../../directory/names.js'
 import { FpkiError } from '../../errors.js'
 import { ageFindings } from '../audit/verify/devices.js'
@@ -25,8 +25,8 @@ export async function readDevices(choice: RegisterChoice, ports: RegisterPorts):
     const register = await openRegisterToRead(choice, ports)
     if (register === null) return { devices: null, findings: ageFindings(registerAgeProblem(null, logged)) }
     try {
-      const findings = ageFindings(registerAgeProblem(await register.head(), logged))
-      return { devices: await devicesOf(register), findings }
+      const head = await register.head()
+      return { devices: await devicesOf(register, head), findings: ageFindings(registerAgeProblem(head, logged)) }
     } finally {
       await register.close()
     }
@@ -42,12 +42,11 @@ export async function readLines(choice: RegisterChoice, ports: RegisterPorts): P
   return (await readDevices(choice, ports)).devices?.lines ?? []
 }
 
-async function devicesOf(register: DeviceRegister): Promise<ReportDevices> {
+async function devicesOf(register: DeviceRegister, { certificates }: RegisterHead): Promise<ReportDevices> {
   const days = await register.countByDay()
-  const { certificates } = await register.head()
   const lines = await register.lines.list()
   return {
-    ...(await register.count(ALL_DEVICES)),
+    ...sum(days),
     certificates,
     lines: lines.map(({ name, state, ca }) => ({ name, state, ca, ...sum(days.filter(({ line }) => line === name)) })),
     months: monthsOf(days),

@@ -45,11 +45,16 @@ const RESULTS = {
   failure: { text: 'FAILED', style: 'expired' },
 } as const
 
+/** How many certificates that are not valid the summary names. */
+const MOST_NAMES = 5
+
 function summary(report: PkiReport): readonly Block[] {
   const { factory, directory, at, version, result, certificates, backup, devices, auditLog } = report
   const current = certificates.filter((one) => one.current)
   const others = current.filter(({ state }) => state !== 'valid')
-  const states = others.map((one) => `${one.name} (${stateText(one)})`).join(', ')
+  const names = others.slice(0, MOST_NAMES).map((one) => `${one.name} (${stateText(one)})`)
+  const more = others.length - names.length
+  const states = [...names, ...(more === 0 ? [] : [`${more} more`])].join(', ')
   const facts: readonly Fact[] = [
     ['Factory', { text: factory ?? 'unknown' }],
     ['PKI directory', { text: directory, style: 'code' }],
@@ -57,7 +62,10 @@ function summary(report: PkiReport): readonly Block[] {
     ['Written by', { text: `fpki ${version}` }],
     ['Audit', RESULTS[result]],
     ['Current certificates', { text: `${current.length}${states === '' ? ', all valid' : `; of these: ${states}`}` }],
-    ['Audit log', { text: auditLog === null ? 'none' : `${auditLog.lines} lines` }],
+    [
+      'Audit log',
+      { text: auditLog === null ? 'none' : `${auditLog.lines} ${auditLog.lines === 1 ? 'line' : 'lines'}` },
+    ],
     ['Newest backup', { text: backup === null ? 'none recorded' : `${backup.madeAt}, ${describeProof(backup, day)}` }],
     ['Devices', { text: devices === null ? 'no device register' : String(devices.devices) }],
   ]

@@ -139,17 +139,17 @@ function distinct(certificates: readonly HierarchyCertificate[]): readonly Hiera
 }
 
 /** A state in words, with the time that is left or over. */
-export function stateText({ state, daysLeft, notBefore, notAfter }: HierarchyCertificate): string {
-  const left = `${daysLeft} ${daysLeft === 1 ? 'day' : 'days'} left`
+export function stateText({ state, daysLeft, notAfter }: HierarchyCertificate): string {
+  const days = `${daysLeft} ${daysLeft === 1 ? 'day' : 'days'}`
   switch (state) {
     case 'valid':
-      return `valid, ${left}`
+      return `valid, ${days} left`
     case 'expiring':
-      return `EXPIRES SOON, ${left}`
+      return `EXPIRES in ${days}`
     case 'expired':
       return `EXPIRED on ${notAfter.slice(0, 10)}`
     case 'not-yet-valid':
-      return `NOT VALID before ${notBefore.slice(0, 10)}`
+      return 'NOT VALID YET'
     case 'disabled':
       return 'DISABLED'
     case 'revoked':

@@ -17,9 +17,11 @@ const WIDTHS: readonly (readonly [characters: RegExp, ems: number])[] = [
   [/^[a-z0-9$?*"_^-]$/, 0.74],
   [/^[\x20-\x7e]$/, 0.9],
   [/^[\u00a0-\u024f…–·]$/, 1.12],
+  [/^\p{M}$/u, 0.3],
+  [/^[\u3000-\u9fff\uac00-\ud7af]$/, 1.05],
 ]
 
-/** CJK, emoji, and whatever a font may have: their width is forced, see {@link needsForcedWidth}. */
+/** Emoji, and whatever a font may have. The width of other scripts than Latin is forced, see {@link needsForcedWidth}. */
 const WIDEST = 1.3
 
 /** An upper bound of the width of a text, without looking at a font. */

@@ -1,3 +1,4 @@
+import { shellWord } from '../../shell-word.js'
 import { describeProof } from '../backup/age.js'
 import type { Block, Cell, Fact } from './document.js'
 import { SECTION_TITLES, type SectionId } from './evidence.js'
@@ -29,9 +30,11 @@ export function logBlocks({ auditLog, kit }: PkiReport): readonly Block[] {
 }
 
 /** The newest backup, and when it was last proven. */
-export function backupBlocks({ backup, kit }: PkiReport): readonly Block[] {
+export function backupBlocks({ backup, kit, directory }: PkiReport): readonly Block[] {
   if (backup === null) {
-    const text = kit ? 'None recorded: a kit can be exported again.' : 'None recorded. To write one: fpki ca backup.'
+    const text = kit
+      ? 'None recorded: a kit can be exported again.'
+      : `None recorded. To write one: \`fpki ca backup ${shellWord(directory)} --out FILE\`.`
     return [{ kind: 'text', text }]
   }
   const { madeAt, file, daysOld, outdated } = backup

@@ -25,7 +25,7 @@ const EXAMPLE = `
 Examples:
   $ fpki ca report "$HOME/acme" --out report.html
   $ fpki ca report "$HOME/acme" --out signed.html --sign
-  $ fpki ca report "$HOME/acme" --format md --out report.md
+  $ fpki ca report "$HOME/acme" --format csv --out report.csv
 
 The page has no scripts and loads nothing; it prints on A4. Nobody is contacted,
 and without --sign no key is used. Findings do not affect the exit code: that is

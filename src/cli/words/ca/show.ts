@@ -30,5 +30,5 @@ Examples:
   $ fpki ca show "$HOME/acme" --svg acme.svg
   $ fpki ca show "$HOME/acme" --mermaid -
 
-With a directory, the picture also has the names of its files, revoked device CAs
-and the lines of its device register (docs/report.md).`
+With a directory, the picture also has the names of its files, revoked device
+CAs and the lines of its device register (docs/report.md).`

@@ -391,10 +391,10 @@ export {
   hierarchyOfShown,
   type PictureFormat,
 } from './operations/show/draw-pki.js'
-export {
-  type Hierarchy,
-  type HierarchyCertificate,
-  type HierarchyLine,
+export type {
+  Hierarchy,
+  HierarchyCertificate,
+  HierarchyLine,
 } from './operations/show/hierarchy.js'
 export {
   type ShowEstResult,

@@ -103,7 +103,7 @@ function talk(input: Writable, output: Readable, ended: Promise<unknown>) {
     rest = parts.pop() ?? ''
     for (const part of parts) take(part)
   })
-  ended.then(() => {
+  void ended.then(() => {
     for (const { reject } of waiting.values()) reject(new Error('the browser has ended'))
   })
   return client

@@ -90,7 +90,7 @@ export function evidenceBlocks({ evidence }: PkiReport): readonly Block[] {
     { text: title },
     { text: sections.map((id) => SECTION_TITLES[id as SectionId]).join('; ') },
   ])
-  const text = 'This table says where to find evidence. It is no claim that anything conforms to a standard or law.'
+  const text = 'This table says where to find evidence. It does not claim that anything conforms to a standard or law.'
   return [
     { kind: 'text', text },
     { kind: 'table', columns: ['Standard', 'Heading', 'Title', 'Sections of this report'], rows },

@@ -50,7 +50,7 @@ export type HierarchyCertificate = z.infer<typeof hierarchyCertificate>
 export type HierarchyLine = z.infer<typeof hierarchyLine>
 
 /** A device CA and the lines that it signs for. */
-export interface DeviceCaNode {
+interface DeviceCaNode {
   readonly certificate: HierarchyCertificate
   readonly lines: readonly HierarchyLine[]
 }

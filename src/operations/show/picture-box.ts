@@ -89,7 +89,7 @@ export function lineText({ devices, state }: HierarchyLine): string {
 }
 
 /** The mark of a state, 14 pixels wide and high. */
-export function mark(state: HierarchyCertificate['state'], { x, y }: Place): string {
+function mark(state: HierarchyCertificate['state'], { x, y }: Place): string {
   return `<path class="k-mark k-${state}" transform="translate(${x} ${y})" d="${MARKS[state]}"/>`
 }
 

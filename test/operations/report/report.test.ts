@@ -238,7 +238,7 @@ describe('a rendered report', () => {
     const report = await newReport()
     expect(new Set(report.evidence.map(({ standard }) => standard)).size).toBe(4)
     for (const format of ['html', 'md'] satisfies ReportFormat[])
-      expect(renderReport(report, format)).toContain('It is no claim that anything conforms')
+      expect(renderReport(report, format)).toContain('It does not claim that anything conforms')
   })
 })
 

@@ -2,8 +2,14 @@ import { thisMachine } from '../../../machine/index.js'
 import { drawHierarchy, hierarchyOfShown, writePicture } from '../../../operations/show/draw-pki.js'
 import type { ShowPkiResult } from '../../../operations/show/show-pki.js'
 import { filePath } from '../../directory.js'
+import type { CommonFlags } from '../../options.js'
 import { type Io, progressOn } from '../../output.js'
-import type { ShowFlags } from './show.js'
+
+/** The flags for a picture; one of both is given. */
+interface PictureFlags extends CommonFlags {
+  readonly svg?: string
+  readonly mermaid?: string
+}
 
 /** The default of --warn-days elsewhere. */
 const WARN_DAYS = 60
@@ -11,7 +17,7 @@ const WARN_DAYS = 60
 /** `fpki ca show [directory] --svg FILE`, `--mermaid FILE` */
 export async function showPicture(
   pki: { readonly shown: ShowPkiResult; readonly directory: string | null },
-  flags: Pick<ShowFlags, 'svg' | 'mermaid' | 'quiet'>,
+  flags: PictureFlags,
   io: Io,
 ): Promise<void> {
   const machine = thisMachine(io.machine)

@@ -117,7 +117,7 @@ async function signReport(
 }
 
 function signsFilesOnly(): FpkiError {
-  const hint = 'Pass --out FILE; the signature is written to FILE.sig.'
+  const hint = 'Name a new file for the report; its signature is written to the same name with .sig.'
   return new FpkiError('ERR_USAGE', 'Refusing to sign a report that is not written to a file.', hint, { option: 'out' })
 }
 

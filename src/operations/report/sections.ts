@@ -137,5 +137,6 @@ function deviations({ findings, certificates }: PkiReport): readonly Block[] {
       },
     ]
   const count = certificates.filter((one) => one.current).length
+  if (count === 0) return [{ kind: 'text', text: 'No certificate can be read.' }]
   return [{ kind: 'text', text: `None: the ${count} current certificates match their profiles (docs/profile.md).` }]
 }

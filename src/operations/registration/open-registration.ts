@@ -1,7 +1,7 @@
 import { FpkiError } from '../../errors.js'
 import { type Closers, closeAll } from '../closers.js'
 import { requireCurrentRegister } from '../devices/issue/require-current.js'
-import { openExistingRegister, registerPlace } from '../devices/open-register.js'
+import { openExistingRegister, ownerOf, registerPlace } from '../devices/open-register.js'
 import { recordRegisterHead, type UsedRegister } from '../devices/record-head.js'
 import { type OpenPki, openPki } from '../open-pki.js'
 import { availability } from './availability.js'
@@ -81,7 +81,7 @@ async function openRegister(options: RegistrationOptions, ports: RegistrationPor
   const place = registerPlace(options)
   if ('url' in place || ports.openRegister === undefined) return openExistingRegister(options, ports)
   if ((await ports.files.kindOf(place.path)) === null) return null
-  return ports.openRegister({ ...place, create: true })
+  return ports.openRegister({ ...place, ...(await ownerOf(options, ports)), create: true })
 }
 
 /** Records in the audit log how many certificates the register has. A failure is a warning: what was issued is recorded. */

@@ -58,7 +58,8 @@ async function ownKey(
 ): Promise<Holder> {
   if (recorded?.kind === 'pkcs11') return inToken(recorded)
   if (directory.names.includes(file)) return inFile(directory, file)
-  return { place: 'unknown', text: 'not in this directory, and no token is recorded', ...NOWHERE }
+  const text = directory.kit === null ? 'not in this directory, and no token is recorded' : 'not in this kit'
+  return { place: 'unknown', text, ...NOWHERE }
 }
 
 function inToken(ref: TokenKeyRef): Holder {

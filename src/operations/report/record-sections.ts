@@ -4,6 +4,8 @@ import type { Block, Cell, Fact } from './document.js'
 import { SECTION_TITLES, type SectionId } from './evidence.js'
 import type { PkiReport } from './model.js'
 
+const SIGNED_NEXT = 'the next command that uses the root key signs them'
+
 /** The audit log: how long it is, and what the root has signed of it. */
 export function logBlocks({ auditLog, kit }: PkiReport): readonly Block[] {
   if (auditLog === null) {
@@ -11,16 +13,14 @@ export function logBlocks({ auditLog, kit }: PkiReport): readonly Block[] {
     return [{ kind: 'text', text }]
   }
   const { lines, signed, signature, unsigned, problems } = auditLog
+  const checked = signed === null ? 'the chain is unbroken' : 'the chain is unbroken, and the signature verifies'
   const facts: readonly Fact[] = [
     ['Lines', { text: String(lines) }],
     ['Signed by the root', { text: signed === null ? 'no line yet' : `up to line ${signed.line}, ${signed.at}` }],
     ['SHA-256 of that line', { text: signed?.hash ?? '', style: 'code' }],
     ['Signature (DER, base64)', { text: signature ?? '', style: 'code' }],
-    ['Lines after it', { text: `${unsigned}; the next command that uses the root key signs them` }],
-    [
-      'Chain and signature',
-      problems.length === 0 ? { text: 'verified', style: 'valid' } : { text: 'DAMAGED', style: 'expired' },
-    ],
+    ['Lines after it', { text: unsigned === 0 || kit ? String(unsigned) : `${unsigned}; ${SIGNED_NEXT}` }],
+    ['Check', problems.length > 0 ? { text: 'DAMAGED', style: 'expired' } : { text: checked, style: 'valid' }],
   ]
   const rows = problems.map((text): readonly Cell[] => [{ text, style: 'expired' }])
   return [

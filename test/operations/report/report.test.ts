@@ -155,6 +155,11 @@ describe('the report on a PKI', () => {
     expect(report.auditLog?.problems).not.toEqual([])
     expect(report.findings.map(({ code }) => code)).toContain('devices.unreadable')
     expect(await problemsOf(renderReport(report, 'html'))).toEqual([])
+    await output('sh', ['-c', 'rm -f "$0" && echo garbage > "$0"', pki.path('factory_ca.pem')])
+    const rootless = renderReport(await reportOn(pki.directory, at), 'html')
+    expect(rootless).toContain('>MISSING OR UNREADABLE</text>')
+    expect(rootless).toContain('NOT SIGNED BY THE ROOT')
+    expect(await problemsOf(rootless)).toEqual([])
   })
 
   test.each(FIOCTL_PKIS)('is written for the PKI of fioctl with its root key in a %s', async (kind) => {

@@ -162,6 +162,11 @@ export {
   updateDeviceCas,
   updateDeviceCasResult,
 } from './operations/device-cas/update-device-cas.js'
+export {
+  type DeviceServicesOptions,
+  type OpenDeviceServices,
+  openDeviceServices,
+} from './operations/device-services/open-device-services.js'
 export type { DeviceInputFormat, DeviceInputSource } from './operations/devices/input/open.js'
 export {
   type IssueDevicesOptions,
@@ -373,6 +378,19 @@ export {
   reportPkiResult,
 } from './operations/report/report-pki.js'
 export {
+  type ClientQuestion,
+  EST_STATUSES,
+  type EstClient,
+  type EstOperation,
+  type EstOutcome,
+  type EstRefused,
+  type EstStatus,
+  type Identified,
+  type RenewalService,
+  type RenewingDevice,
+} from './operations/renewal/model.js'
+export { DEFAULT_OVERLAP, type RenewalTerms } from './operations/renewal/options.js'
+export {
   type AbandonPorts,
   type AbandonWorkResult,
   abandonWork,
@@ -414,9 +432,9 @@ export {
 export { type CertificateFacts, certificateFacts } from './pki/describe.js'
 export { type CrlFacts, crlFacts } from './pki/describe-crl.js'
 export type * from './ports.js'
-export { type ServeRegistrationResult, serveRegistrationResult } from './server/registration/served-registration.js'
 export { type RelayResult, relayResult } from './server/relay/served-relay.js'
 export { type ServeApiResult, serveApiResult } from './server/served-api.js'
+export { type ServeDevicesResult, serveDevicesResult } from './server/served-devices.js'
 export type { ListProcess } from './signer/pkcs11/list-in-child.js'
 export { durableFiles } from './storage/files.js'
 export { nodeFileSystem } from './storage/node-file-system.js'

@@ -54,7 +54,7 @@ const DOCUMENTS: Readonly<Record<string, z.ZodMiniType>> = {
   'fpki devices store init, migrate': library.migrateStoreResult,
   'fpki devices store check': library.checkStoreResult,
   'fpki devices store copy': library.copyStoreResult,
-  'fpki devices serve': library.serveRegistrationResult,
+  'fpki devices serve': library.serveDevicesResult,
   'fpki devices relay': library.relayResult,
   'fpki est show': library.showEstResult,
   'fpki hsm list': library.listTokensResult,

@@ -59,7 +59,7 @@ const BACKGROUND = [
   '  rm -f ready',
   '  fpki "$@" > /dev/null 2> ready &',
   '  running="$running $!"',
-  '  until grep -qsE "^(Registering devices at|Relaying) " ready; do kill -0 $!; sleep 0.05; done',
+  '  until grep -qsE "^(Registering devices at|Renewing certificates at|Relaying) " ready; do kill -0 $!; sleep 0.05; done',
   '}',
 ].join('\n')
 
@@ -182,6 +182,12 @@ export const GUIDES: Readonly<Record<string, Guide>> = {
         'it informs Foundries; publish.test.ts runs it against a server',
       ],
     ],
+  },
+  'docs/renewal.md': {
+    begins: 'empty',
+    ports: { 8445: 'port', 9101: 'status' },
+    instead: [['\nfpki devices serve', '\nbackground devices serve']],
+    before: [['fpki ca create', BACKGROUND]],
   },
   'docs/from-registration-ref.md': {
     begins: 'with a PKI',

@@ -4,7 +4,7 @@ import type { Line } from '../../devices/register.js'
 import type { Answered, RequestMetrics } from '../metrics.js'
 
 /** What the register says of itself at the moment. */
-export interface RegisterNow {
+interface RegisterNow {
   /** null: the Factory API is not informed. */
   readonly outbox: Pick<OutboxState, 'waiting' | 'oldest' | 'conflicts'> | null
   readonly lines: readonly Pick<Line, 'name' | 'quota' | 'issued'>[]
@@ -13,7 +13,6 @@ export interface RegisterNow {
 /** What is measured when it is asked for. */
 interface MeasuredNow {
   readonly at: number
-  readonly residentBytes: number
   readonly isAvailable: boolean
   /** null: it cannot be read now. */
   readonly register: RegisterNow | null
@@ -54,7 +53,6 @@ export function registrationMetrics(version: string, started: Date): Registratio
     ...{ buckets: BUCKETS, registers },
   })
   const inFlight = gauge('fpki_registration_requests_in_flight', 'Number of requests in progress.')
-  const memory = gauge('process_resident_memory_bytes', 'Resident memory size in bytes.')
   const available = gauge('fpki_registration_available', '1 when a device could be registered now, 0 otherwise.')
   const register = registerGauges(registers)
   const lines = new Set<string>()
@@ -76,7 +74,6 @@ export function registrationMetrics(version: string, started: Date): Registratio
     wrongCredential: (isLimited) => wrong.inc({ limited: isLimited ? 'yes' : 'no' }),
     text: (now) => {
       inFlight.set(open)
-      memory.set(now.residentBytes)
       available.set(now.isAvailable ? 1 : 0)
       register(now)
       return registry.metrics()

@@ -366,17 +366,6 @@ export {
   type RequestErrors,
   readRegistrationRequest,
 } from './operations/registration/request.js'
-export { type PkiReport, pkiReport } from './operations/report/model.js'
-export {
-  REPORT_FORMATS,
-  type ReportFormat,
-  type ReportPkiOptions,
-  type ReportPkiPorts,
-  type ReportPkiResult,
-  renderReport,
-  reportPki,
-  reportPkiResult,
-} from './operations/report/report-pki.js'
 export {
   type ClientQuestion,
   EST_STATUSES,
@@ -390,6 +379,17 @@ export {
   type RenewingDevice,
 } from './operations/renewal/model.js'
 export { DEFAULT_OVERLAP, type RenewalTerms } from './operations/renewal/options.js'
+export { type PkiReport, pkiReport } from './operations/report/model.js'
+export {
+  REPORT_FORMATS,
+  type ReportFormat,
+  type ReportPkiOptions,
+  type ReportPkiPorts,
+  type ReportPkiResult,
+  renderReport,
+  reportPki,
+  reportPkiResult,
+} from './operations/report/report-pki.js'
 export {
   type AbandonPorts,
   type AbandonWorkResult,

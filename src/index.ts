@@ -28,7 +28,7 @@ export { FILE_MEANINGS, PKI_FILES, type PkiFile } from './directory/names.js'
 export type { KeyRef } from './directory/records.js'
 export { type FpkiCode, FpkiError, type FpkiOption } from './errors.js'
 export * from './factory/api.js'
-export type { DeviceApi, PublishedDevice, PutOptions, PutOutcome } from './factory/device-api.js'
+export type { DenyOutcome, DeviceApi, PublishedDevice, PutOptions, PutOutcome } from './factory/device-api.js'
 export { nothingToResume, type OpenWork, openWork } from './journal/unfinished.js'
 export type { KeyAccess, RootKeyPlace } from './keystore/root-key.js'
 export { deviceThreadProgram, registerThreadProgram } from './machine/device-thread.js'
@@ -167,6 +167,14 @@ export {
   type OpenDeviceServices,
   openDeviceServices,
 } from './operations/device-services/open-device-services.js'
+export {
+  type ChangeDenialsOptions,
+  type ChangeDenialsPorts,
+  type ChangeDenialsResult,
+  changeDenials,
+  changeDenialsResult,
+} from './operations/devices/denial/change-denials.js'
+export type { DenialChange, DenialPlan } from './operations/devices/denial/denial-plan.js'
 export type { DeviceInputFormat, DeviceInputSource } from './operations/devices/input/open.js'
 export {
   type IssueDevicesOptions,
@@ -227,6 +235,13 @@ export type { DeviceResult, IssuedDevice, PlannedDevice, RefusedDevice } from '.
 export type { RegisterChoice } from './operations/devices/open-register.js'
 export { planOutput } from './operations/devices/output/plan.js'
 export type { OutputFormat, OutputPlan } from './operations/devices/output/settings.js'
+export {
+  type PublishListsOptions,
+  type PublishListsPorts,
+  type PublishListsResult,
+  publishLists,
+  publishListsResult,
+} from './operations/devices/publish/publish-lists.js'
 export { type DeviceFactsDocument, deviceFacts } from './operations/devices/query/device-facts.js'
 export {
   type CountDevicesResult,
@@ -245,6 +260,13 @@ export {
   reportDevices,
   reportDevicesResult,
 } from './operations/devices/report/report-devices.js'
+export {
+  type SeenDevicesOptions,
+  type SeenDevicesPorts,
+  type SeenDevicesResult,
+  seenDevices,
+  seenDevicesResult,
+} from './operations/devices/seen/seen-devices.js'
 export { type CheckStoreResult, checkStore, checkStoreResult } from './operations/devices/store/check-store.js'
 export {
   type CopyStoreOptions,

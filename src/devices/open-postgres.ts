@@ -22,12 +22,12 @@ export async function openPostgresRegister(
   try {
     checkSchemaVersion({ ...place, directory: owner.directory }, await schemaVersion(db))
     await requireInUse(db)
-    await requireSameRoot(db, owner, access)
+    await requireSameRoot(db, owner)
   } catch (error) {
     await close()
     throw error
   }
-  return sqlRegister(db, POSTGRES, { close, damage: () => postgresDamage(db) })
+  return sqlRegister(db, POSTGRES, { close, damage: () => postgresDamage(db), owner })
 }
 
 /**

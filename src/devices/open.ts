@@ -65,13 +65,13 @@ async function openSqlite(options: SqliteOptions, ports: RegisterPorts): Promise
   const { connection } = await openSqliteTables(options, ports)
   try {
     await requireInUse(connection.db)
-    await requireSameRoot(connection.db, options, options.create ? 'write' : 'read')
+    await requireSameRoot(connection.db, options)
   } catch (error) {
     await connection.close()
     throw error
   }
   const damage = () => sqliteDamage(connection.db)
-  return sqlRegister(connection.db, SQLITE, { close: connection.close, damage })
+  return sqlRegister(connection.db, SQLITE, { close: connection.close, damage, owner: options })
 }
 
 /**

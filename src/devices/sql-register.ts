@@ -17,6 +17,7 @@ import { lookUps, selectDevices } from './look-up.js'
 import { inUse } from './moved.js'
 import type { Commit, CommitOutcome, DeviceDetails, DeviceRegister } from './register.js'
 import { certificateOf, damaged, deviceOf, integer, uuidOctets } from './rows.js'
+import { ownedBy, type RegisterOwner } from './same-root.js'
 import type { Schema } from './schema.js'
 import { sqlCredentials } from './sql-credentials.js'
 import { sqlOutbox } from './sql-outbox.js'
@@ -30,9 +31,9 @@ import { type Transactions, transactionsOf } from './transactions.js'
 export function sqlRegister(
   db: Kysely<Schema>,
   engine: Engine,
-  { close, damage }: Pick<DeviceRegister, 'close' | 'damage'>,
+  { close, damage, owner }: Pick<DeviceRegister, 'close' | 'damage'> & { readonly owner: RegisterOwner },
 ): DeviceRegister {
-  const transactions = inUse(transactionsOf(db, engine))
+  const transactions = inUse(ownedBy(owner, transactionsOf(db, engine)))
   const lookUpAll = lookUps(db)
   const record = orders(db, engine, transactions, lookUpAll)
   const ids = idsOf(db, transactions)

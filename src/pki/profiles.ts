@@ -55,6 +55,18 @@ export const DEVICE_CA: Profile = {
   ],
 }
 
+/**
+ * A `local-ca` for gateways that check CRLs (docs/profile.md#crl-sign). It is a profile of its own, so that no other device CA gets
+ * the usage.
+ */
+export const DEVICE_CA_WITH_CRLS: Profile = {
+  ...DEVICE_CA,
+  name: 'device CA with CRLs',
+  extensions: DEVICE_CA.extensions.map((spec) =>
+    spec.type === 'keyUsage' ? { ...spec, usages: ['keyCertSign', 'cRLSign'] } : spec,
+  ),
+}
+
 /** `tls-crt` and `est-tls-crt`: servers that devices connect to. subjectKeyIdentifier is fpki's addition (docs/profile.md#deviations). */
 export const TLS_SERVER: Profile = {
   name: 'TLS server',

@@ -30,9 +30,12 @@ test.each([
   const at = await scene()
   const open = async (access: 'read' | 'write', rootKey?: string) => {
     const owner = rootKey === undefined ? {} : { rootKey, directory: '/srv/acme' }
-    await (await openDeviceRegister({ ...at(access), ...owner }, machine)).close()
+    const register = await openDeviceRegister({ ...at(access), ...owner }, machine)
+    if (access === 'write') await register.jobs.begin('default', 0)
+    await register.close()
   }
   await open('write')
+  // Whoever only looks makes it nobody's.
   await open('read', OTHER)
   await open('write', ACME)
   await open('write', ACME)

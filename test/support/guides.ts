@@ -237,6 +237,27 @@ export const GUIDES: Readonly<Record<string, Guide>> = {
     instead: [['--listen 8443', '--listen "$port"']],
     before: [['fpki api export-gateway acme /srv/gateway --replace', NGINX]],
   },
+  'docs/denial.md': {
+    begins: 'with a PKI',
+    instead: [
+      ['acme /srv/gateway --deny-list', 'acme /srv/gateway --deny-list --listen "$port"'],
+      ['--from /var/log/nginx/seen.log', '--from var/log/nginx/seen.log'],
+    ],
+    before: [
+      [
+        'fpki devices deny "$HOME/acme" "$uuid"',
+        'echo "$uuid" > uuids.txt\nfpki devices issue "$HOME/acme" --from uuids.txt --make-keys --out devices/',
+      ],
+      ['nginx -t && nginx -s reload', NGINX],
+      ['fpki devices seen', 'mkdir -p var/log/nginx\necho - > var/log/nginx/seen.log'],
+    ],
+    notHere: [
+      [
+        'fpki devices publish "$HOME/acme" --foundries --api foundries',
+        'the API of Foundries; test/cli/devices/publish.test.ts',
+      ],
+    ],
+  },
   'docs/configuration.md': {
     begins: 'with a PKI',
     instead: [

@@ -105,7 +105,7 @@ export const EXTENSION_RULES: readonly CertificateRule[] = [
     severity: 'warning',
     cite: 'docs/profile.md#key-usage',
     applies: ({ role, parsedExtensions }) => role !== null && parsedExtensions.keyUsage !== null,
-    check: (certificate) => extra(usagesOf(certificate), certificate.parsedExtensions.keyUsage),
+    check: (certificate) => extra(permittedUsages(certificate), certificate.parsedExtensions.keyUsage),
   },
   {
     code: 'ext-key-usage-lacks',
@@ -147,6 +147,11 @@ function specsOf({ role }: LintCertificate): readonly ProfileExtension[] {
 
 function usagesOf(certificate: LintCertificate): readonly string[] {
   return specsOf(certificate).flatMap((spec) => (spec.type === 'keyUsage' ? spec.usages : []))
+}
+
+/** A device CA may have cRLSign (docs/profile.md#crl-sign). */
+function permittedUsages(certificate: LintCertificate): readonly string[] {
+  return [...usagesOf(certificate), ...(certificate.role === 'device-ca' ? ['cRLSign'] : [])]
 }
 
 function purposesOf(certificate: LintCertificate): readonly string[] {

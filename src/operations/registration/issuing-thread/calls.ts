@@ -22,7 +22,7 @@ export interface IssuingThread {
 }
 
 /** A device CA whose key is in a file. */
-export interface ThreadKey {
+interface ThreadKey {
   readonly factory: string
   /** DER. */
   readonly ca: Uint8Array

@@ -87,7 +87,14 @@ describe('help', () => {
       ...['--encrypt-keys', '--root-cert', '--root-key', '--key-type', '--local-ca-in-hsm', '--backup', ...HSM_FLAGS],
       ...common,
     ])
-    expect(await flagsOf('show')).toEqual(['--pretty', '--just-root', '--just-tls', '--just-device-cas', ...common])
+    expect(await flagsOf('show')).toEqual([
+      ...['--pretty', '--just-root', '--just-tls', '--just-device-cas', '--svg', '--mermaid'],
+      ...common,
+    ])
+    expect(await flagsOf('report')).toEqual([
+      ...['--out', '--format', '--sign', '--warn-days', '--store', ...HSM_FLAGS],
+      ...common,
+    ])
     expect(await flagsOf('verify')).toEqual([
       ...['--offline', '--skip-root-key', '--strict', '--warn-days', ...HSM_FLAGS],
       ...common,
@@ -159,7 +166,7 @@ describe('help', () => {
       const [section = ''] = (stdout.split(`\n${heading}:\n`)[1] ?? '').split('\n\n')
       return [...section.matchAll(/^ {2}([a-z-]+)/gm)].map(([, name]) => name)
     }
-    expect(under('Inspect')).toEqual(['show', 'verify', 'status', 'log', 'history', 'diff'])
+    expect(under('Inspect')).toEqual(['show', 'verify', 'status', 'report', 'log', 'history', 'diff'])
     expect(under('Recover')).toEqual(['restore', 'resume', 'abandon'])
   })
 

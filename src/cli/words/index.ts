@@ -18,6 +18,7 @@ import { addHistory } from './ca/history.js'
 import { addImportRoot } from './ca/import-root.js'
 import { addLog } from './ca/log.js'
 import { addPaper } from './ca/paper.js'
+import { addReportOnPki } from './ca/report.js'
 import { addRestore } from './ca/restore.js'
 import { addResume } from './ca/resume.js'
 import { addRevokeDeviceCa } from './ca/revoke-device-ca.js'
@@ -78,7 +79,7 @@ export interface Section {
 export const WORDS: Readonly<Record<Group | 'top', readonly Section[]>> = {
   ca: [
     { heading: 'Create:', commands: [addCreate, addRootCsr, addSign, addExport, addExportKit] },
-    { heading: 'Inspect:', commands: [addShow, addVerify, addStatus, addLog, addHistory, addDiff] },
+    { heading: 'Inspect:', commands: [addShow, addVerify, addStatus, addReportOnPki, addLog, addHistory, addDiff] },
     {
       heading: 'Change:',
       commands: [addAddDeviceCa, addRevokeDeviceCa, addDisableDeviceCa, addEnableDeviceCa, addUpdate, addRotateTls],

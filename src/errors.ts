@@ -91,6 +91,7 @@ export type FpkiOption =
   | 'shares'
   | 'shipped'
   | 'since'
+  | 'start'
   | 'status'
   | 'store'
   | 'tlsNames'
@@ -100,6 +101,7 @@ export type FpkiOption =
   | 'upstream'
   | 'uses'
   | 'uuid'
+  | 'with'
   | 'withDevices'
 
 /**

@@ -52,6 +52,7 @@ const FLAGS: Readonly<Record<FpkiOption, string>> = {
   shares: '--shares',
   shipped: '--shipped',
   since: '--since',
+  start: '--start',
   status: '--status',
   store: '--store',
   tlsNames: '--tls-name',
@@ -61,6 +62,7 @@ const FLAGS: Readonly<Record<FpkiOption, string>> = {
   upstream: '--upstream',
   uses: '--uses',
   uuid: '--uuid',
+  with: '--with',
   withDevices: '--no-devices',
 }
 

@@ -4,6 +4,7 @@ import { type Io, printable, style } from '../../output.js'
 /** The heading for each role. */
 const TITLES: Readonly<Record<ShownCertificate['role'], string>> = {
   root: 'factory_ca, root of trust',
+  cross: 'cross-certificate of another root',
   tls: 'tls-crt, server certificate of the device gateway',
   'est-tls': 'est-tls-crt, server certificate of the EST server',
   'online-ca': 'online-ca, device CA for devices that register online',

@@ -5,6 +5,7 @@ import { type Finding, failed, ROOT_STAYS } from './finding.js'
 
 const LINT_ROLE: Readonly<Record<CertificateRole, Role>> = {
   root: 'root',
+  cross: 'cross',
   tls: 'tls',
   'est-tls': 'tls',
   'online-ca': 'device-ca',

@@ -1,0 +1,58 @@
+import { thisMachine } from '../../../machine/index.js'
+import { type CrossSignResult, crossSign as crossSignRoots } from '../../../operations/root-change/cross-sign.js'
+import { resolved } from '../../directory.js'
+import { keyAccess } from '../../hsm.js'
+import type { HsmFlags } from '../../hsm-options.js'
+import type { CommonFlags } from '../../options.js'
+import { type Io, printable, printJson, printText, progressOn } from '../../output.js'
+
+/** The flags of `ca cross-sign`. */
+export interface CrossSignFlags extends CommonFlags, HsmFlags {
+  readonly with: string
+  readonly withPassphraseFile?: string
+  readonly withHsmPinFile?: string
+  readonly withHsmUri?: string
+}
+
+/** `fpki ca cross-sign <directory>` */
+export async function crossSign(directory: string, flags: CrossSignFlags, io: Io): Promise<void> {
+  const progress = progressOn(io, flags)
+  const signed = await crossSignRoots(
+    { directory: resolved(directory, io), with: resolved(flags.with, io) },
+    {
+      ...thisMachine(io.machine),
+      progress,
+      signal: io.signal,
+      access: await keyAccess(flags, io, progress),
+      otherAccess: await keyAccess(flagsOfOther(flags), withoutToken(io), progress),
+    },
+  )
+  if (flags.json) printJson(io, signed)
+  else if (!flags.quiet) printText(io, summary(signed))
+}
+
+/** The token of the first root is not that of the other one; the secrets may be the same. */
+function flagsOfOther(flags: CrossSignFlags): HsmFlags {
+  const { hsmTokenLabel: _, hsmTokenSerial: __, hsmUri: ___, ...shared } = flags
+  const { withPassphraseFile, withHsmPinFile, withHsmUri } = flags
+  return {
+    ...shared,
+    ...(withPassphraseFile === undefined ? {} : { passphraseFile: withPassphraseFile }),
+    ...(withHsmPinFile === undefined ? {} : { hsmPinFile: withHsmPinFile }),
+    ...(withHsmUri === undefined ? {} : { hsmUri: withHsmUri }),
+  }
+}
+
+function withoutToken(io: Io): Io {
+  const { FPKI_HSM_TOKEN_LABEL: _, FPKI_HSM_TOKEN_SERIAL: __, FPKI_HSM_URI: ___, ...env } = io.env
+  return { ...io, env }
+}
+
+function summary({ certificates }: CrossSignResult): string {
+  const lines = certificates.flatMap(({ directory, certifies, file, certificate, existed, keptAs }) => [
+    `${existed ? 'Already signed' : 'Signed'}: the root in ${certifies}, by the root in ${directory}`,
+    `  in ${directory}/${file}${keptAs === null ? '' : `; the previous one is kept as ${keptAs}`}`,
+    `  valid until ${certificate.notAfter}, serial ${certificate.serialHex}`,
+  ])
+  return `${lines.map(printable).join('\n')}\n`
+}

@@ -92,13 +92,13 @@ export async function certifyRoot<Command extends RootCommand>(
           warn: ports.progress.warn,
         }),
         begin: async ({ auditLog }) => {
-          await directory.discard(file)
+          await discardStaged(directory, file)
           return beginRecords(directory, auditLog, ports.clock())
         },
         keep: (kept) => kept,
         rollBack: {
           isSafe: (error) => isUndone(error, directory, ports.signal),
-          undo: () => directory.discard(file),
+          undo: () => discardStaged(directory, file),
         },
       },
     )
@@ -125,6 +125,11 @@ function stepsOf<Command extends RootCommand>(order: RootOrder<Command>, onKept:
       says: `Writing ${file}`,
       run: async ({ directory }) => onKept(await directory.publish(file, 'earlier')),
     })
+}
+
+/** The folder of staged files may not exist yet. */
+async function discardStaged(directory: PkiDirectory, file: string): Promise<void> {
+  if ((await directory.staged()).includes(file)) await directory.discard(file)
 }
 
 /** An interrupted run may have staged the certificate already: one is enough. */

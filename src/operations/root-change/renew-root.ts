@@ -71,10 +71,11 @@ export async function renewRoot(options: RenewRootOptions, ports: RenewRootPorts
   const renews = await interruptedRenewal(pki)
   const template = templateFor(pki, ports)
   const { notBefore, notAfter } = template.validity
+  const earlier = await earlierRoot(pki, renews)
   const plan = {
     factory,
     directory: directory.path,
-    earlier: describeCertificate(root, root, ports.clock()),
+    earlier: describeCertificate(earlier, earlier, ports.clock()),
     notBefore: rfc3339(notBefore),
     notAfter: rfc3339(notAfter),
   }
@@ -102,6 +103,13 @@ export async function renewRoot(options: RenewRootOptions, ports: RenewRootPorts
 async function interruptedRenewal({ directory }: OpenPki): Promise<string | null> {
   const journal = await directory.readJournal()
   return journal?.command === COMMAND && journal.finishedAt === null ? journal.options.renews : null
+}
+
+/** The certificate that is renewed; an interrupted run may have renamed its file. */
+async function earlierRoot({ directory, root }: OpenPki, renews: string | null): Promise<Certificate> {
+  const isRoot = (name: string) => name.startsWith(PKI_FILES.rootCertificate)
+  const all = renews === null ? [] : await readableCertificates(directory, isRoot)
+  return all.find(({ certificate }) => fingerprintOf(certificate.der) === renews)?.certificate ?? root
 }
 
 /**

@@ -24,28 +24,29 @@ export async function crossSign(directory: string, flags: CrossSignFlags, io: Io
       progress,
       signal: io.signal,
       access: await keyAccess(flags, io, progress),
-      otherAccess: await keyAccess(flagsOfOther(flags), withoutToken(io), progress),
+      otherAccess: await keyAccess(flagsOfOther(flags), withoutToken(io, flags), progress),
     },
   )
   if (flags.json) printJson(io, signed)
   else if (!flags.quiet) printText(io, summary(signed))
 }
 
-/** The token of the first root is not that of the other one; the secrets may be the same. */
+/** Module and token are those of the first root: the directory records where the other one is, or a URI names it. */
 function flagsOfOther(flags: CrossSignFlags): HsmFlags {
-  const { hsmTokenLabel: _, hsmTokenSerial: __, hsmUri: ___, ...shared } = flags
+  const { hsmTokenLabel: _, hsmTokenSerial: __, hsmUri: ___, hsmModule, ...shared } = flags
   const { withPassphraseFile, withHsmPinFile, withHsmUri } = flags
   return {
     ...shared,
     ...(withPassphraseFile === undefined ? {} : { passphraseFile: withPassphraseFile }),
     ...(withHsmPinFile === undefined ? {} : { hsmPinFile: withHsmPinFile }),
-    ...(withHsmUri === undefined ? {} : { hsmUri: withHsmUri }),
+    ...(withHsmUri === undefined ? {} : { hsmUri: withHsmUri, ...(hsmModule === undefined ? {} : { hsmModule }) }),
   }
 }
 
-function withoutToken(io: Io): Io {
-  const { FPKI_HSM_TOKEN_LABEL: _, FPKI_HSM_TOKEN_SERIAL: __, FPKI_HSM_URI: ___, ...env } = io.env
-  return { ...io, env }
+/** The variables that select a token are about the first root. */
+function withoutToken(io: Io, { withHsmUri }: CrossSignFlags): Io {
+  const { FPKI_HSM_TOKEN_LABEL: _, FPKI_HSM_TOKEN_SERIAL: __, FPKI_HSM_URI: ___, FPKI_HSM_MODULE, ...env } = io.env
+  return { ...io, env: withHsmUri === undefined ? env : { ...env, FPKI_HSM_MODULE } }
 }
 
 function summary({ certificates }: CrossSignResult): string {

@@ -14,10 +14,17 @@ import { pathProblem } from '../../pki/path.js'
 import { pathFault } from '../../pki/path-validation/validate.js'
 import { CROSS_CA } from '../../pki/profiles.js'
 import { sameSpki } from '../../pki/public-key.js'
-import { type Certificate, isIssuedBy, readPemCertificate, readTbsCertificate } from '../../pki/read-certificate.js'
+import {
+  type Certificate,
+  isIssuedBy,
+  readPemCertificate,
+  readTbsCertificate,
+  type TbsCertificate,
+} from '../../pki/read-certificate.js'
 import { sameRoot } from '../../pki/same-root.js'
 import type { CertificateTemplate } from '../../pki/template.js'
 import { validityFrom } from '../../pki/validity.js'
+import { shellWord } from '../../shell-word.js'
 import { encodeTbs } from '../../signer/x509/certificate.js'
 import { type OpenPki, openPkiOfRoot } from '../open-pki.js'
 import { requireCarriable } from './carriable.js'
@@ -91,6 +98,7 @@ export async function crossSign(options: CrossSignOptions, ports: CrossSignPorts
   const other = await open(options.with)
   checkClock(ports.clock())
   requireTwoRoots(one, other)
+  for (const pki of [one, other]) requireCarriable(pki.root, pathOfRoot(pki), 'a cross-certificate')
   const directions = [
     { direction: await plan(one, other, ports), access: ports.access },
     { direction: await plan(other, one, ports), access: ports.otherAccess },
@@ -107,7 +115,6 @@ export async function crossSign(options: CrossSignOptions, ports: CrossSignPorts
 async function plan(signer: OpenPki, certified: OpenPki, ports: CrossSignPorts): Promise<Direction> {
   const { root } = certified
   const file = crossCertificateFile(fingerprintOf(root.der))
-  requireCarriable(root, pathOfRoot(certified), 'a cross-certificate')
   const template = templateFor(signer.root, root, ports, file)
   const below = await issuedBelow(certified, ports.clock())
   await requireAccepted(template, signer.root, below)
@@ -154,9 +161,15 @@ async function requireAccepted(
   const cross = readTbsCertificate(await encodeTbs(template, publicKey.curve))
   const at = template.validity.notBefore
   for (const one of below) {
-    const fault = pathFault([signer, cross, one], at < one.notBefore ? one.notBefore : at)
+    const path = [signer, cross, one, ...leafBelow(one)]
+    const fault = pathFault(path, at < one.notBefore ? one.notBefore : at)
     if (fault !== null) throw notAccepted(template.role, fault)
   }
+}
+
+/** A device of a device CA: path lengths count the CAs above the last certificate of a path. */
+function leafBelow(one: Certificate): readonly TbsCertificate[] {
+  return one.parsedExtensions.basicConstraints?.ca ? [{ ...one, issuer: one.subject }] : []
 }
 
 function notAccepted(file: string, fault: string): FpkiError {
@@ -188,7 +201,7 @@ async function existingIn(
 }
 
 async function certify(direction: Direction, ports: RootPorts): Promise<CrossSignResult['certificates'][number]> {
-  const { signer, certified, file, template, below, existing } = direction
+  const { signer, certified, file, template, existing } = direction
   const order = {
     command: COMMAND,
     options: { with: certified.directory.path },
@@ -200,7 +213,7 @@ async function certify(direction: Direction, ports: RootPorts): Promise<CrossSig
     existing === null
       ? await certifyRoot(signer, order, ports)
       : { certificate: existing, keptAs: null, resumed: false }
-  requirePaths(certificate, { signer, below, file }, ports.clock())
+  requirePaths(certificate, direction, ports.clock())
   return {
     directory: signer.directory.path,
     factory: signer.factory,
@@ -214,18 +227,14 @@ async function certify(direction: Direction, ports: RootPorts): Promise<CrossSig
 }
 
 /** OpenSSL verifies every signature of every path. Throws ERR_SIGNATURE. */
-function requirePaths(
-  cross: Certificate,
-  { signer, below, file }: Pick<Direction, 'signer' | 'below' | 'file'>,
-  at: Date,
-): void {
+function requirePaths(cross: Certificate, { signer, certified, below, file }: Direction, at: Date): void {
   const problems = below.map((one) => pathProblem(one, { root: signer.root, intermediates: [cross], at }))
   const problem = problems.find((one) => one !== null)
   if (problem === undefined) return
   throw new FpkiError(
     'ERR_SIGNATURE',
     `Refusing ${file}: what the certified root has issued does not verify with it: ${problem}.`,
-    'Check both directories with `fpki ca verify`.',
+    `Check it with \`fpki ca verify ${shellWord(certified.directory.path)}\`.`,
   )
 }
 

@@ -8,9 +8,10 @@ import { roleOfFile } from '../../directory/pki-files.js'
 import { FpkiError } from '../../errors.js'
 import { jsonDocument } from '../../json-document.js'
 import { checkClock } from '../../pki/clock.js'
-import { certificateRole, rfc3339 } from '../../pki/describe.js'
+import { type CertificateRole, certificateRole, rfc3339 } from '../../pki/describe.js'
 import { fingerprintOf } from '../../pki/fingerprint.js'
 import { isIssuedBy } from '../../pki/read-certificate.js'
+import { shellWord } from '../../shell-word.js'
 import { openRegisterToRead } from '../devices/open-register.js'
 import { type OpenPki, openPki } from '../open-pki.js'
 import { type PlannedStep, plannedSteps, rootChangeStep } from './root-change-steps.js'
@@ -58,9 +59,12 @@ export interface PlanRootChangeOptions {
 }
 
 /** The first line of every plan. */
-const NOTICE =
-  'The Factory API of Foundries sets the root of a factory once and does not change it: there, a new root needs a new factory. ' +
-  'To keep the key of a root that expires, use `fpki ca renew-root` instead.'
+function noticeFor(directory: string): string {
+  return (
+    'The Factory API of Foundries sets the root of a factory once and does not change it: there, a new root needs a new factory. ' +
+    `To keep the key of a root that expires, use \`fpki ca renew-root ${shellWord(directory)}\` instead.`
+  )
+}
 
 /**
  * Plans the change to a new root: what must be signed, shipped and awaited, and when. Reads the certificates and the device register of
@@ -84,7 +88,7 @@ export async function planRootChange(
   return {
     factory,
     directory: directory.path,
-    notice: NOTICE,
+    notice: noticeFor(directory.path),
     root: { fingerprint: fingerprintOf(root.der), notAfter: rfc3339(root.notAfter) },
     devices,
     latestStart: rfc3339(latestStart),
@@ -124,16 +128,24 @@ async function endingBefore(
     .sort((a, b) => a.certificate.notAfter.getTime() - b.certificate.notAfter.getTime())
     .map(({ file, certificate }) => {
       const role = roleOfFile(file)
-      return { file, role, notAfter: rfc3339(certificate.notAfter), hint: HINTS[role] }
+      return { file, role, notAfter: rfc3339(certificate.notAfter), hint: hintFor(role, shellWord(directory.path)) }
     })
 }
 
-/** How to replace a certificate that ends too early. */
-const HINTS: Readonly<Record<z.infer<typeof certificateRole>, string>> = {
-  root: 'Start earlier, or renew it first with `fpki ca renew-root`.',
-  cross: 'Sign it again with `fpki ca cross-sign`.',
-  tls: 'Replace it with `fpki ca rotate-tls`.',
-  'est-tls': 'Replace it with `fpki est authorize`.',
-  'online-ca': 'Add another one with `fpki ca add-device-ca --online-ca`.',
-  'local-ca': 'Add another one with `fpki ca add-device-ca --local-ca --local-ca-filename NAME`.',
+/** How to replace a certificate that ends too early. `at` is the directory, for a shell. */
+function hintFor(role: CertificateRole, at: string): string {
+  switch (role) {
+    case 'root':
+      return `Start earlier, or renew it first with \`fpki ca renew-root ${at}\`.`
+    case 'cross':
+      return `Sign it again with \`fpki ca cross-sign ${at} --with NEW\`.`
+    case 'tls':
+      return `Replace it with \`fpki ca rotate-tls ${at}\`.`
+    case 'est-tls':
+      return `Replace it with \`fpki est authorize ${at}\`.`
+    case 'online-ca':
+      return `Add another one with \`fpki ca add-device-ca ${at} --online-ca\`.`
+    case 'local-ca':
+      return `Add another one with \`fpki ca add-device-ca ${at} --local-ca --local-ca-filename NAME\`.`
+  }
 }

@@ -40,7 +40,7 @@ function asText(plan: PlanRootChangeResult): string {
     `Root change of the factory ${factory}, ${directory}`,
     `  root valid until ${day(root.notAfter)}; ${devices === null ? 'no device register' : `${devices} devices in the device register`}`,
     late
-      ? `  TOO LATE: to be complete before the root ends, it had to start by ${day(latestStart)}. Renew the root first: fpki ca renew-root`
+      ? `  TOO LATE: to be complete before the root ends, it had to start by ${day(latestStart)}; renew the root first`
       : `  it must start by ${day(latestStart)} to be complete before the root ends`,
     ...steps.flatMap(({ kind, from, until, what, commands }, at) => [
       '',

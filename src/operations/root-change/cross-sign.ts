@@ -27,8 +27,8 @@ import { validityFrom } from '../../pki/validity.js'
 import { shellWord } from '../../shell-word.js'
 import { encodeTbs } from '../../signer/x509/certificate.js'
 import { type OpenPki, openPkiOfRoot } from '../open-pki.js'
-import { requireCarriable } from './carriable.js'
 import { certifyRoot, type RootPorts } from './certify-root.js'
+import { requireNoConstraints } from './extensions.js'
 
 /** What `fpki ca cross-sign --json` prints. */
 export const crossSignResult = jsonDocument({
@@ -98,7 +98,7 @@ export async function crossSign(options: CrossSignOptions, ports: CrossSignPorts
   const other = await open(options.with)
   checkClock(ports.clock())
   requireTwoRoots(one, other)
-  for (const pki of [one, other]) requireCarriable(pki.root, pathOfRoot(pki), 'a cross-certificate')
+  for (const pki of [one, other]) requireNoConstraints(pki.root, pathOfRoot(pki), 'a cross-certificate')
   const directions = [
     { direction: await plan(one, other, ports), access: ports.access },
     { direction: await plan(other, one, ports), access: ports.otherAccess },

@@ -11,8 +11,8 @@ import { type Profile, ROOT_CA } from '../../pki/profiles.js'
 import { type Certificate, isIssuedBy } from '../../pki/read-certificate.js'
 import type { CertificateTemplate } from '../../pki/template.js'
 import { type OpenPki, openPkiOfRoot } from '../open-pki.js'
-import { requireCarriable } from './carriable.js'
 import { certifyRoot, type RootPorts } from './certify-root.js'
+import { requireNoConstraints } from './extensions.js'
 
 /** What `fpki ca renew-root --json` prints. */
 export const renewRootResult = jsonDocument({
@@ -119,7 +119,7 @@ async function earlierRoot({ directory, root }: OpenPki, renews: string | null):
 function templateFor({ root, directory }: OpenPki, ports: RootPorts): CertificateTemplate {
   const path = `${directory.path}/${PKI_FILES.rootCertificate}`
   if (!isIssuedBy(root, root)) throw byAnotherCa(path)
-  requireCarriable(root, path, 'a root certificate')
+  requireNoConstraints(root, path, 'a root certificate')
   const { subject, spki, parsedExtensions, notBefore } = root
   const contents = { role: PKI_FILES.rootCertificate, subject, spki, issuer: null, names: [] }
   const template = newTemplate({ ...contents, profile: ROOT_CA }, ports)

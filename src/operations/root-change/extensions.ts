@@ -16,7 +16,7 @@ const CARRIED: readonly string[] = [
  *
  * @param what `a cross-certificate`
  */
-export function requireCarriable({ extensions }: Certificate, path: string, what: string): void {
+export function requireNoConstraints({ extensions }: Certificate, path: string, what: string): void {
   const others = extensions.map(({ type }) => type).filter((type) => !CARRIED.includes(type))
   if (others.length === 0) return
   throw new FpkiError(

@@ -1,3 +1,4 @@
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { planRootChangeResult, renewRootResult } from '../../src/index.js'
@@ -184,4 +185,52 @@ test('a local-ca cannot have the file name of a cross-certificate', async () => 
   const { home, directory } = await copiedPki()
   const words = ['ca', 'add-device-ca', directory, '--local-ca', '--local-ca-filename', 'factory_ca.cross-0123abcd.pem']
   await expectRefusal(home, words, { status: 2, code: 'ERR_USAGE', names: ['the name of another PKI file'] })
+})
+
+test('a backup from before the renewal is a backup of the same PKI', async () => {
+  const made = await copiedPki()
+  const { home, directory } = made
+  const [file, passphrase] = [join(home.path, 'acme.backup'), join(home.path, 'passphrase')]
+  await writeFile(passphrase, 'nine lives of a fish\n', { mode: 0o600 })
+  const words = ['--passphrase-file', passphrase, '--quiet']
+  expect(await home.fpki(['ca', 'backup', directory, '--out', file, ...words])).toMatchObject({ status: 0 })
+  await renewed(made)
+  const checked = await home.fpki(['ca', 'backup', '--check', file, '--pki-dir', directory, ...words])
+  expect({ status: checked.status, stderr: checked.stderr }).toEqual({ status: 0, stderr: '' })
+  // The state of the embedded Factory API, which has the earlier certificate, is in the next backup too.
+  const next = await home.fpki(['ca', 'backup', directory, '--out', `${file}-2`, '--json', ...words])
+  expect(JSON.parse(next.stdout)).toMatchObject({ embedded: true })
+})
+
+test('an interrupted cross-signing is resumed in the directory that it was interrupted in', async () => {
+  const made = await copiedPki()
+  const other = await besideAcme(made, 'acme', [...CA, 'basicConstraints=critical,CA:TRUE'])
+  const run = (words: readonly string[]) => made.home.fpki(['ca', ...words, '--json'])
+  const first = await run(['cross-sign', made.directory, '--with', other])
+  await editJournal(other, (journal) => ({
+    ...journal,
+    finishedAt: null,
+    steps: [
+      { name: 'certificate', state: 'done' },
+      { name: 'publish', state: 'started' },
+    ],
+  }))
+  const resumed = await run(['resume', other])
+  expect(resumed).toMatchObject({ status: 0 })
+  const serials = ({ stdout }: { stdout: string }) =>
+    JSON.parse(stdout).certificates.map(({ certificate }: { certificate: { serial: string } }) => certificate.serial)
+  expect(serials(resumed).sort()).toEqual(serials(first).sort())
+})
+
+test('a root that ends after a new one is not renewed', async () => {
+  const made = await copiedPki()
+  const { key, certificate } = await selfSigned({
+    ...{ subject: '/CN=Factory-CA/OU=beta', until: '20700101000000Z' },
+    extensions: [...CA, 'basicConstraints=critical,CA:TRUE'],
+  })
+  const directory = join(made.home.path, 'beta')
+  const words = ['--root-cert', certificate, '--root-key', key, '--factory', 'beta', '--quiet']
+  expect(await made.home.fpki(['ca', 'create', directory, ...words])).toMatchObject({ status: 0 })
+  const refusal = { status: 3, code: 'ERR_EXISTS', names: ['2070-01-01'] }
+  await expectRefusal(made.home, ['ca', 'renew-root', directory, '--yes'], refusal)
 })

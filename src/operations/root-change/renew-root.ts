@@ -62,7 +62,7 @@ const COMMAND = 'ca renew-root'
  * root once.
  *
  * @throws FpkiError as openPkiOfRoot and certifyRoot do; ERR_BAD_CERTIFICATE when another CA signed the root;
- *   ERR_CONSTRAINTS when it has extensions that a root of fpki lacks; ERR_EXISTS when it is valid longer than a new one
+ *   ERR_CONSTRAINTS when it has extensions that a root of fpki lacks; ERR_EXISTS when it ends after a new one
  */
 export async function renewRoot(options: RenewRootOptions, ports: RenewRootPorts): Promise<RenewRootResult> {
   const pki = await openPkiOfRoot(ports.files.deferring(), options.directory, options.factory)
@@ -165,10 +165,10 @@ function requireSameChains(renewed: Certificate, below: readonly Certificate[]):
 }
 
 function requireLonger({ root, directory }: OpenPki, notAfter: Date): void {
-  if (notAfter > root.notAfter) return
+  if (notAfter >= root.notAfter) return
   throw new FpkiError(
     'ERR_EXISTS',
-    `The root certificate in ${directory.path} is valid until ${rfc3339(root.notAfter)}, and a new one would not be valid longer.`,
+    `The root certificate in ${directory.path} is valid until ${rfc3339(root.notAfter)}, and a new one would end before that.`,
     'Nothing was signed. There is nothing to do.',
   )
 }

@@ -88,7 +88,10 @@ describe('help', () => {
       ...['--encrypt-keys', '--root-cert', '--root-key', '--key-type', '--local-ca-in-hsm', '--backup', ...HSM_FLAGS],
       ...common,
     ])
-    expect(await flagsOf('show')).toEqual(['--pretty', '--just-root', '--just-tls', '--just-device-cas', ...common])
+    expect(await flagsOf('show')).toEqual([
+      ...['--pretty', '--short', '--just-root', '--just-tls', '--just-device-cas'],
+      ...common,
+    ])
     expect(await flagsOf('verify')).toEqual([
       ...['--offline', '--skip-root-key', '--strict', '--warn-days', ...HSM_FLAGS],
       ...common,

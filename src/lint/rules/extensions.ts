@@ -59,9 +59,8 @@ export const EXTENSION_RULES: readonly CertificateRule[] = [
     applies: (item) => inRole(...CAS)(item) && item.parsedExtensions.basicConstraints?.ca === true,
     check: ({ role, parsedExtensions }) => {
       const length = parsedExtensions.basicConstraints?.pathLenConstraint ?? null
-      if (role === 'cross')
-        return unless(length === 1, `its pathLen is ${length ?? 'absent'}; a cross-certificate has 1`)
-      if (role === 'root') return unless(length !== 0, 'its pathLen is 0, so it cannot issue device CAs')
+      if (role === 'root' || role === 'cross')
+        return unless(length !== 0, 'its pathLen is 0, so it cannot issue device CAs')
       return unless(length === 0, `its pathLen is ${length ?? 'absent'}; a device CA must have pathLen 0`)
     },
   },

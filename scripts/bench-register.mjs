@@ -42,7 +42,7 @@ function prepared(path) {
     is_production, created_at, state, issued_at, not_after) values ${rows(12)} on conflict do nothing returning id, uuid`)
   const insertKeys = db.prepare(`insert into keys (key_hash, device) values ${rows(2)} on conflict do nothing`)
   const insertCertificates = db.prepare(`insert into certificates (device, serial, key_hash, der, issued_at, not_after,
-    state, ended_at) values ${rows(8)} on conflict do nothing`)
+    state, ended_at, ca) values ${rows(9)} on conflict do nothing`)
   const quota = db.prepare('update lines set issued = issued + ? where id = 1 and state = ?')
   return {
     lookUp: (certificates) => {
@@ -64,7 +64,7 @@ function prepared(path) {
       insertKeys.run(...certificates.flatMap(({ keyHash }, index) => [keyHash, devicesOf[index]]))
       insertCertificates.run(
         ...certificates.flatMap(({ serial, keyHash, der, notAfter }, index) => {
-          return [devicesOf[index], Buffer.from(serial, 'hex'), keyHash, der, at, notAfter, 'active', null]
+          return [devicesOf[index], Buffer.from(serial, 'hex'), keyHash, der, at, notAfter, 'active', null, 1]
         }),
       )
       db.exec('commit')

@@ -28,7 +28,7 @@ export { FILE_MEANINGS, PKI_FILES, type PkiFile } from './directory/names.js'
 export type { KeyRef } from './directory/records.js'
 export { type FpkiCode, FpkiError, type FpkiOption } from './errors.js'
 export * from './factory/api.js'
-export type { DeviceApi, PublishedDevice, PutOptions, PutOutcome } from './factory/device-api.js'
+export type { DenyOutcome, DeviceApi, PublishedDevice, PutOptions, PutOutcome } from './factory/device-api.js'
 export { nothingToResume, type OpenWork, openWork } from './journal/unfinished.js'
 export type { KeyAccess, RootKeyPlace } from './keystore/root-key.js'
 export { deviceThreadProgram, registerThreadProgram } from './machine/device-thread.js'
@@ -162,6 +162,19 @@ export {
   updateDeviceCas,
   updateDeviceCasResult,
 } from './operations/device-cas/update-device-cas.js'
+export {
+  type DeviceServicesOptions,
+  type OpenDeviceServices,
+  openDeviceServices,
+} from './operations/device-services/open-device-services.js'
+export {
+  type ChangeDenialsOptions,
+  type ChangeDenialsPorts,
+  type ChangeDenialsResult,
+  changeDenials,
+  changeDenialsResult,
+} from './operations/devices/denial/change-denials.js'
+export type { DenialChange, DenialPlan } from './operations/devices/denial/denial-plan.js'
 export type { DeviceInputFormat, DeviceInputSource } from './operations/devices/input/open.js'
 export {
   type IssueDevicesOptions,
@@ -222,6 +235,13 @@ export type { DeviceResult, IssuedDevice, PlannedDevice, RefusedDevice } from '.
 export type { RegisterChoice } from './operations/devices/open-register.js'
 export { planOutput } from './operations/devices/output/plan.js'
 export type { OutputFormat, OutputPlan } from './operations/devices/output/settings.js'
+export {
+  type PublishListsOptions,
+  type PublishListsPorts,
+  type PublishListsResult,
+  publishLists,
+  publishListsResult,
+} from './operations/devices/publish/publish-lists.js'
 export { type DeviceFactsDocument, deviceFacts } from './operations/devices/query/device-facts.js'
 export {
   type CountDevicesResult,
@@ -240,6 +260,13 @@ export {
   reportDevices,
   reportDevicesResult,
 } from './operations/devices/report/report-devices.js'
+export {
+  type SeenDevicesOptions,
+  type SeenDevicesPorts,
+  type SeenDevicesResult,
+  seenDevices,
+  seenDevicesResult,
+} from './operations/devices/seen/seen-devices.js'
 export { type CheckStoreResult, checkStore, checkStoreResult } from './operations/devices/store/check-store.js'
 export {
   type CopyStoreOptions,
@@ -310,6 +337,13 @@ export {
   exportKitResult,
 } from './operations/kit/export-kit.js'
 export {
+  type ExportAnswersOptions,
+  type ExportAnswersPorts,
+  type ExportAnswersResult,
+  exportAnswers,
+  exportAnswersResult,
+} from './operations/ocsp/export-answers.js'
+export {
   type ExportP12Options,
   type ExportP12Ports,
   type ExportP12Result,
@@ -362,6 +396,19 @@ export {
   readRegistrationRequest,
 } from './operations/registration/request.js'
 export {
+  type ClientQuestion,
+  EST_STATUSES,
+  type EstClient,
+  type EstOperation,
+  type EstOutcome,
+  type EstRefused,
+  type EstStatus,
+  type Identified,
+  type RenewalService,
+  type RenewingDevice,
+} from './operations/renewal/model.js'
+export { DEFAULT_OVERLAP, type RenewalTerms } from './operations/renewal/options.js'
+export {
   type AbandonPorts,
   type AbandonWorkResult,
   abandonWork,
@@ -413,9 +460,9 @@ export {
 export { type CertificateFacts, certificateFacts } from './pki/describe.js'
 export { type CrlFacts, crlFacts } from './pki/describe-crl.js'
 export type * from './ports.js'
-export { type ServeRegistrationResult, serveRegistrationResult } from './server/registration/served-registration.js'
 export { type RelayResult, relayResult } from './server/relay/served-relay.js'
 export { type ServeApiResult, serveApiResult } from './server/served-api.js'
+export { type ServeDevicesResult, serveDevicesResult } from './server/served-devices.js'
 export type { ListProcess } from './signer/pkcs11/list-in-child.js'
 export { durableFiles } from './storage/files.js'
 export { nodeFileSystem } from './storage/node-file-system.js'

@@ -34,7 +34,7 @@ declare const checked: unique symbol
 
 /**
  * Octets that a private key may sign. Only the code that checks them creates this type: pki/check.ts and its neighbours
- * for certificates, CRLs and CSRs, pki/statement.ts for everything else.
+ * for certificates, CRLs and CSRs, pki/ocsp/check-response.ts for OCSP, pki/statement.ts for everything else.
  */
 export type CheckedOctets = Uint8Array & { readonly [checked]: true }
 

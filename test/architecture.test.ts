@@ -213,8 +213,10 @@ describe('every source file', async () => {
     expect(filesWith(/as CheckedOctets/).sort()).toEqual([
       'pki/check-crl.ts',
       'pki/check-csr.ts',
+      'pki/check-device-crl.ts',
       'pki/check-device.ts',
       'pki/check.ts',
+      'pki/ocsp/check-response.ts',
       'pki/statement.ts',
     ])
   })

@@ -2,6 +2,7 @@ import { cp, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { buildProgram } from '../src/cli/program.js'
+import { processMetrics } from '../src/server/metrics.js'
 import { registrationMetrics } from '../src/server/registration/metrics.js'
 import { silentIo } from './cli/silent-io.js'
 import { temporaryDirectory } from './support/cli.js'
@@ -114,7 +115,8 @@ describe('alerts for Prometheus', () => {
     metrics.wrongCredential(true)
     const outbox = { waiting: 1, oldest: 0, conflicts: 1 }
     const register = { outbox, lines: [{ name: 'site-a', quota: 2, issued: 1 }] }
-    const text = await metrics.text({ at: 1000, residentBytes: 1, isAvailable: true, register })
+    const own = await metrics.text({ at: 1000, isAvailable: true, register })
+    const text = `${own}\n${await processMetrics().text(1)}`
     const served = new Map(parsePrometheus(text).map(({ metric, labels }) => [metric, Object.keys(labels)]))
     const used = [...(await deployed('prometheus/fpki-alerts.yml')).matchAll(/\b((?:fpki|process)_\w+)(?:\{(\w+))?/g)]
     expect(used.length).toBeGreaterThan(9)

@@ -383,6 +383,14 @@ const NOT_TRIED: Readonly<Record<string, readonly string[]>> = {
     'fpki devices issue … --from REQUESTS…',
     'fpki devices issue … --from csrs/ --out devices/',
   ],
+  'devices in a register, and a device CA that signs no CRLs (devices/denial.test.ts)': [
+    'fpki ca add-device-ca … --local-ca --local-ca-filename NAME.pem --crl-sign',
+    'fpki devices allow … UUID',
+    'fpki devices deny … UUID --reason keyCompromise',
+    'fpki devices list … --csv',
+    'fpki devices publish … --foundries',
+    'fpki devices publish … --nginx-map FILE',
+  ],
   'a device CA of an old tool': ['fpki ca add-device-ca DIR --local-ca --local-ca-filename NAME.pem'],
   'a kit with requests (docs/kit.md, run by docs-guides.test.ts)': [
     'fpki devices export … --out issued.jsonl',

@@ -79,7 +79,7 @@ describe('the tarball', () => {
   })
 
   test('is small: what a release adds without being meant to shows here', () => {
-    expect(unpackedSize).toBeLessThan(5_500_000)
+    expect(unpackedSize).toBeLessThan(6_500_000)
   })
 })
 
@@ -96,7 +96,7 @@ describe('what it needs', () => {
     const texts = await Promise.all(library.map((file) => readFile(join(CHECKOUT, file), 'utf8')))
     expect(texts.join('')).not.toMatch(/__commonJS|ZodMiniType=|CertificateChainValidationEngine=/)
     const size = texts.reduce((sum, { length }) => sum + length, 0)
-    expect(size).toBeLessThan(650_000)
+    expect(size).toBeLessThan(750_000)
   })
 
   test('is used as published: no overrides, no plugin in the build', async () => {

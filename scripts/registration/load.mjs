@@ -5,6 +5,7 @@ import { connect as connectTls } from 'node:tls'
 /**
  * Sends each of `requests`, one after the other on each of `connections`, until the time is up or all are answered.
  *
+ * @param requests octets; or the octets with the key and certificate of the client that sends them
  * @param reconnects whether every request has a connection of its own
  */
 export async function load({ port, ca }, requests, { connections, seconds, reconnects = false }) {
@@ -14,10 +15,10 @@ export async function load({ port, ca }, requests, { connections, seconds, recon
   const end = begin + seconds * 1000
   let next = 0
   const take = () => (next < requests.length && performance.now() < end ? requests[next++] : undefined)
-  const open = () =>
+  const open = ({ key, cert }) =>
     ca === null
       ? connectPlain({ port, host: '127.0.0.1', noDelay: true })
-      : connectTls({ port, host: '127.0.0.1', servername: 'localhost', ca, noDelay: true })
+      : connectTls({ port, host: '127.0.0.1', servername: 'localhost', ca, key, cert, noDelay: true })
 
   /** Resolves to whether there may be more to do. */
   const connection = () =>
@@ -27,10 +28,10 @@ export async function load({ port, ca }, requests, { connections, seconds, recon
       let sent = performance.now()
       let chunks = []
       let missing = -1
-      const socket = open()
+      const socket = open(request)
       const ask = () => {
         if (!reconnects) sent = performance.now()
-        socket.write(request)
+        socket.write(request.octets ?? request)
       }
       const answered = () => {
         const text = Buffer.concat(chunks).toString('latin1')

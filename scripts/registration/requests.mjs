@@ -24,29 +24,33 @@ function attribute(oid, value) {
   return der(0x31, der(0x30, der(0x06, Buffer.from(oid, 'hex')), der(0x0c, Buffer.from(value))))
 }
 
-/** A function that makes a certificate request (PEM) of a new device, and its UUID. */
-function requestMaker(factory) {
+/** A function that makes a certificate request (DER) of a device, with a new key; by default of a new device. */
+export function requestMaker(factory) {
   const subject = der(0x30, attribute('550403', UUID), attribute('55040b', factory))
   const spkiLength = 91
   const info = der(0x30, Buffer.from('020100', 'hex'), subject, Buffer.alloc(spkiLength), ATTRIBUTES)
   const at = { uuid: info.indexOf(UUID), spki: info.length - ATTRIBUTES.length - spkiLength }
-  return () => {
+  return (uuid = randomUUID()) => {
     const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-    const uuid = randomUUID()
     info.write(uuid, at.uuid, 'latin1')
     publicKey.export({ format: 'der', type: 'spki' }).copy(info, at.spki)
     const signature = der(0x03, Buffer.from([0]), sign('sha256', info, privateKey))
-    const base64 = der(0x30, info, ECDSA_SHA256, signature).toString('base64')
-    const lines = base64.replace(/.{64}/g, '$&\n').trimEnd()
-    return { uuid, csr: `-----BEGIN CERTIFICATE REQUEST-----\n${lines}\n-----END CERTIFICATE REQUEST-----\n` }
+    return { uuid, der: der(0x30, info, ECDSA_SHA256, signature), privateKey }
   }
+}
+
+/** A request as PEM. */
+export function pemOf(request) {
+  const lines = request.toString('base64').replace(/.{64}/g, '$&\n').trimEnd()
+  return `-----BEGIN CERTIFICATE REQUEST-----\n${lines}\n-----END CERTIFICATE REQUEST-----\n`
 }
 
 /** A function that makes the JSON body of the registration of a new device. */
 export function bodyMaker(factory) {
   const newRequest = requestMaker(factory)
   return () => {
-    const { uuid, csr } = newRequest()
+    const { uuid, der: request } = newRequest()
+    const csr = pemOf(request)
     const members = {
       ...{ 'use-ostree-server': 'true', 'sota-config-dir': '/var/sota', 'hardware-id': 'intel-corei7-64' },
       ...{ name: uuid, uuid, csr, overrides: OVERRIDES },

@@ -16,6 +16,7 @@ export const EXIT: Readonly<Record<FpkiCode, number>> = {
   ERR_KIT: 3,
   ERR_LINE: 3,
   ERR_NO_DEVICE: 3,
+  ERR_DENIED: 3,
   ERR_CLOCK: 3,
   ERR_NOT_A_DIRECTORY: 3,
   ERR_PERMISSIONS: 3,

@@ -115,9 +115,10 @@ export function withStore(command: Command): Command {
   )
 }
 
-/** For a number of days. */
+/** For a number of days: 90, or 90d. */
 export function parseDays(text: string): number {
-  if (/^\d{1,5}$/.test(text)) return Number(text)
+  const [, days] = /^(\d{1,5})d?$/.exec(text) ?? []
+  if (days !== undefined) return Number(days)
   throw new InvalidArgumentError('Expected a whole number of days.')
 }
 

@@ -1,7 +1,7 @@
 import type { Kysely, Transaction } from 'kysely'
 import { FpkiError } from '../errors.js'
 import { type Bulk, bulk, placeholders } from './bulk.js'
-import { decide, type Entry, type Known, type Order, type Settled, UNKNOWN, wavesOf } from './decide.js'
+import { decide, type Entry, type Known, namesOf, type Order, type Settled, UNKNOWN } from './decide.js'
 import type { Engine } from './engine.js'
 import { requireLine } from './lines.js'
 import type { LookUpAll } from './look-up.js'
@@ -13,6 +13,7 @@ import type { Line, NewCertificate } from './register.js'
 import { integer, mapKey } from './rows.js'
 import type { Schema } from './schema.js'
 import type { Transactions } from './transactions.js'
+import { wavesOf } from './waves.js'
 
 /** What became of an entry; null: it is recorded. */
 export type Outcome = Settled | null
@@ -60,7 +61,7 @@ interface Tools {
 async function attempt(transaction: Transaction<Schema>, order: Order, tools: Tools): Promise<readonly Outcome[]> {
   const outcomes = new Map<Entry, Outcome>()
   const recorded = { devices: 0, certificates: 0 }
-  for (const [at, wave] of wavesOf(order.entries).entries()) {
+  for (const [at, wave] of wavesOf(order.entries, namesOf).entries()) {
     const isUnknown = tools.isFirst && at === 0
     // First the limits, then the devices: whoever finds that another process has used up a limit also finds for which devices.
     const whyNot = await proofsOf(transaction, order, wave, tools.proofs)

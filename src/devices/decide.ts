@@ -8,6 +8,8 @@ export interface Entry {
   readonly certificate: NewCertificate
   readonly issuedAt: number
   readonly state: CertificateState
+  /** When it ended, or will; null: it is active, or ended when it was issued. */
+  readonly endedAt: number | null
   /** The row of its device CA. */
   readonly ca: number
 }
@@ -43,8 +45,7 @@ export const UNKNOWN: Known = { device: null, deviceId: null, certificate: null,
 /** Decides what becomes of an entry. A key belongs to one device for ever. */
 export function decide(entry: Entry, known: Known, { line, by }: Order, reissueWindow: number): Decision {
   const { certificate, sameSerial } = known
-  if (by === 'this' && certificate !== null && known.device?.state !== 'denied')
-    return { kind: 'existing', certificate }
+  if (by === 'this' && certificate !== null && known.device?.denied === null) return { kind: 'existing', certificate }
   if (sameSerial !== null) {
     if (by === 'kit' && Buffer.from(sameSerial).equals(entry.certificate.der)) return { kind: 'existing' }
     return refused('serial-taken', `another certificate has the serial number ${entry.certificate.serial}`)
@@ -79,9 +80,10 @@ export function keyConflict({ device, keyOwner }: LookUp, terms: KeyTerms): Refu
   if (keyOwner !== null && keyOwner !== uuid)
     return { code: 'key-reused', reason: `its key is the key of the device ${keyOwner}` }
   if (device === null) return null
+  // It exists, whatever became of the device here: two certificates of a device are better known than not.
+  if (by === 'kit') return lineConflict(device, line)
   const refusal = deviceConflict(device, line)
-  // It exists, whatever the windows of lines are elsewhere: two certificates of a device are better known than not.
-  if (refusal !== null || by === 'kit' || device.state === 'abandoned') return refusal
+  if (refusal !== null || device.state === 'abandoned') return refusal
   if (device.state === 'external') return keyOwner === null ? otherKey(uuid) : null
   // From its first certificate: otherwise whoever has a token of one use could have key after key for ever.
   if (Math.abs(issuedAt - device.createdAt) >= reissueWindow) return otherKey(uuid)
@@ -94,8 +96,12 @@ function otherKey(uuid: string): Refusal {
 }
 
 /** Why a device may have no further certificate from a line at all; null: it may. */
-export function deviceConflict({ uuid, line, state }: DeviceRecord, wanted: string): Refusal | null {
-  if (state === 'denied') return { code: 'denied', reason: `the device ${uuid} is denied` }
+export function deviceConflict(device: DeviceRecord, line: string): Refusal | null {
+  if (device.denied !== null) return { code: 'denied', reason: `the device ${device.uuid} is denied` }
+  return lineConflict(device, line)
+}
+
+function lineConflict({ uuid, line }: DeviceRecord, wanted: string): Refusal | null {
   if (line === wanted) return null
   return { code: 'uuid-taken', reason: `the device ${uuid} belongs to the line ${line}` }
 }
@@ -104,20 +110,7 @@ function refused(code: Refusal['code'], reason: string): Decision {
   return { kind: 'refused', refusal: { code, reason } }
 }
 
-/**
- * Entries in waves, each of which has a UUID, key or serial number once: what one wave records, the next one finds.
- */
-export function wavesOf(entries: readonly Entry[]): readonly (readonly Entry[])[] {
-  const waves: Entry[][] = []
-  const next = new Map<string, number>()
-  for (const entry of entries) {
-    const { uuid, keyHash, serial } = entry.certificate
-    const names = [uuid, Buffer.from(keyHash).toString('hex'), `serial ${serial}`]
-    const wave = Math.max(...names.map((name) => next.get(name) ?? 0))
-    for (const name of names) next.set(name, wave + 1)
-    const members = waves[wave] ?? []
-    members.push(entry)
-    waves[wave] = members
-  }
-  return waves
+/** What an entry has for itself alone, see wavesOf. */
+export function namesOf({ certificate: { uuid, keyHash, serial } }: Entry): readonly string[] {
+  return [uuid, Buffer.from(keyHash).toString('hex'), `serial ${serial}`]
 }

@@ -16,6 +16,9 @@ export const DENIAL_REASONS = {
 /** See {@link DENIAL_REASONS}. */
 export type DenialReason = keyof typeof DENIAL_REASONS
 
+/** The names of {@link DENIAL_REASONS}. */
+export const DENIAL_REASON_NAMES = Object.keys(DENIAL_REASONS) as readonly DenialReason[]
+
 /** The only reason that ends: whoever was denied for another one is denied for ever. */
 export const ON_HOLD: DenialReason = 'certificateHold'
 

@@ -1,4 +1,5 @@
-import { sql, type Transaction } from 'kysely'
+import { type Kysely, sql, type Transaction } from 'kysely'
+import { bulk, placeholders } from './bulk.js'
 import { type Denial, ON_HOLD } from './denial.js'
 import type { Engine } from './engine.js'
 import type { OutboxAction } from './outbox.js'
@@ -7,39 +8,48 @@ import { integer, octets, uuidText } from './rows.js'
 import type { Schema } from './schema.js'
 
 /** A device whose row is locked until the transaction ends. */
-export interface LockedDevice {
+interface LockedDevice {
   readonly id: number
   readonly uuid: string
   /** null: it is not denied. */
   readonly deniedReason: string | null
 }
 
-/**
- * Locks the rows of devices that exist, in the order of UUIDs: two transactions that wait for each other's rows would otherwise be
- * a deadlock.
- */
-export async function lockDevices(
+/** Locks the rows of devices that exist: `uuids` in their order. */
+export type LockDevices = (
   transaction: Transaction<Schema>,
-  { lock }: Pick<Engine, 'lock'>,
   uuids: readonly Uint8Array[],
-): Promise<readonly LockedDevice[]> {
-  const devices = transaction.selectFrom('devices').select(['id', 'uuid', 'denied_reason'])
-  const rows = await lock(devices.where('uuid', 'in', uuids).orderBy('uuid'), 'devices').execute()
-  return rows.map(({ id, uuid, denied_reason }) => ({
-    id: integer(id, 'devices.id'),
-    uuid: uuidText(octets(uuid, 'devices.uuid', 16)),
-    deniedReason: denied_reason,
-  }))
+) => Promise<readonly LockedDevice[]>
+
+/** In the order of UUIDs: two transactions that wait for each other's rows would otherwise be a deadlock. */
+export function deviceLocks(db: Kysely<Schema>, engine: Pick<Engine, 'lock'>): LockDevices {
+  const locks = bulk((count) => {
+    const devices = db.selectFrom('devices').select(['id', 'uuid', 'denied_reason'])
+    return engine.lock(devices.where('uuid', 'in', placeholders(count, OCTETS)).orderBy('uuid'), 'devices')
+  })
+  return async (transaction, uuids) => {
+    const { rows } = await locks.run(
+      transaction,
+      uuids.map((uuid) => [uuid]),
+    )
+    return rows.map(({ id, uuid, denied_reason }) => ({
+      id: integer(id, 'devices.id'),
+      uuid: uuidText(octets(uuid, 'devices.uuid', 16)),
+      deniedReason: denied_reason,
+    }))
+  }
 }
+
+const OCTETS = new Uint8Array()
 
 /** Denies devices that are not denied, or only on hold. Resolves to them. */
 export async function deny(
   transaction: Transaction<Schema>,
-  engine: Engine,
+  lock: LockDevices,
   uuids: readonly Uint8Array[],
   { reason, at, announce }: Denial,
 ): Promise<readonly string[]> {
-  const devices = (await lockDevices(transaction, engine, uuids)).filter(
+  const devices = (await lock(transaction, uuids)).filter(
     ({ deniedReason }) => deniedReason === null || (deniedReason === ON_HOLD && reason !== ON_HOLD),
   )
   if (devices.length === 0) return []
@@ -55,11 +65,11 @@ export async function deny(
 /** Ends the denial of devices that are on hold. Resolves to them. */
 export async function allow(
   transaction: Transaction<Schema>,
-  engine: Engine,
+  lock: LockDevices,
   uuids: readonly Uint8Array[],
   { at, announce }: Pick<Denial, 'at' | 'announce'>,
 ): Promise<readonly string[]> {
-  const devices = (await lockDevices(transaction, engine, uuids)).filter(({ deniedReason }) => deniedReason === ON_HOLD)
+  const devices = (await lock(transaction, uuids)).filter(({ deniedReason }) => deniedReason === ON_HOLD)
   if (devices.length === 0) return []
   const external = sql.lit<DeviceState>('external')
   await transaction

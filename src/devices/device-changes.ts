@@ -1,6 +1,5 @@
 import type { Transaction } from 'kysely'
-import { allow, deny } from './denials.js'
-import type { Engine } from './engine.js'
+import { allow, deny, type LockDevices } from './denials.js'
 import type { DeviceRegister } from './register.js'
 import { integer, octets, uuidOctets, uuidText } from './rows.js'
 import type { Schema } from './schema.js'
@@ -11,7 +10,7 @@ const DEVICES_AT_ONCE = 256
 
 /** What is changed of devices that exist, in a SQL database. */
 export function deviceChanges(
-  engine: Engine,
+  lock: LockDevices,
   transactions: Transactions,
 ): Pick<DeviceRegister, 'abandon' | 'deny' | 'allow' | 'rename'> {
   return {
@@ -19,9 +18,8 @@ export function deviceChanges(
       await transactions((transaction) => inParts(uuids, (some) => abandon(transaction, some, at)))
     },
     deny: (uuids, denial) =>
-      transactions((transaction) => inParts(uuids, (some) => deny(transaction, engine, some, denial))),
-    allow: (uuids, end) =>
-      transactions((transaction) => inParts(uuids, (some) => allow(transaction, engine, some, end))),
+      transactions((transaction) => inParts(uuids, (some) => deny(transaction, lock, some, denial))),
+    allow: (uuids, end) => transactions((transaction) => inParts(uuids, (some) => allow(transaction, lock, some, end))),
     rename: (uuid, name) =>
       transactions(async (transaction) => {
         const update = transaction.updateTable('devices').set({ name: name === uuid ? null : name })

@@ -1,4 +1,5 @@
 import { type Kysely, sql } from 'kysely'
+import { contradictionIn } from './contradictions.js'
 import type { DeviceRegister } from './register.js'
 import { integer, uuidText } from './rows.js'
 import type { Schema } from './schema.js'
@@ -29,9 +30,9 @@ function randomIds(count: number, last: number, random: Parameters<DeviceRegiste
   return Array.from({ length: count }, (_, at) => 1 + (octets.readUIntBE(6 * at, 6) % last))
 }
 
-/** What SQLite finds wrong with its file; it reads all pages, but not the order of the indexes. */
+/** What SQLite finds wrong with its file (it reads all pages, but not the order of the indexes), or contradicts itself. */
 export async function sqliteDamage(db: Kysely<Schema>): Promise<string | null> {
   const { rows } = await sql<{ readonly quick_check: unknown }>`pragma quick_check(1)`.execute(db)
   const found = rows[0]?.quick_check
-  return found === 'ok' ? null : String(found)
+  return found === 'ok' ? contradictionIn(db) : String(found)
 }

@@ -92,7 +92,8 @@ export function selectDevices(db: Kysely<Schema>) {
     .select(['devices.issued_at', 'devices.not_after', 'devices.denied_at', 'devices.denied_reason'])
 }
 
-function ownersOfKeys(db: Kysely<Schema>): Bulk<{ readonly key_hash: Uint8Array; readonly uuid: Uint8Array }> {
+/** The UUIDs of the devices that keys belong to. */
+export function ownersOfKeys(db: Kysely<Schema>): Bulk<{ readonly key_hash: Uint8Array; readonly uuid: Uint8Array }> {
   return bulk((count) =>
     db
       .selectFrom('keys')

@@ -1,5 +1,6 @@
 import { type Kysely, sql } from 'kysely'
 import type { Clock, Random } from '../ports.js'
+import { ON_HOLD } from './denial.js'
 import type { Engine } from './engine.js'
 import { DEFAULT_LINE, DEFAULT_REISSUE_WINDOW, type DeviceState } from './register.js'
 import type { Schema } from './schema.js'
@@ -194,19 +195,21 @@ async function addLaterLife(db: Kysely<Schema>, engine: Engine): Promise<void> {
     db,
   )
   await db.schema.alterTable('certificates').addColumn('seen_at', integer).execute()
+  // Denials were of certificates, without a reason, and could always end.
+  await sql`update devices set denied_reason = ${sql.lit(ON_HOLD)}, denied_at = coalesce((select max(ended_at)
+    from certificates where device = devices.id), created_at) where state = 'denied'`.execute(db)
+  await sql`update certificates set state = 'active', ended_at = null where state = 'denied'`.execute(db)
   await db.schema
     .alterTable('cas')
     .addColumn('crl_number', integer, (column) => column.notNull().defaultTo(0))
     .execute()
+  await db.schema.alterTable('register').addColumn('root_key', 'text').execute()
   await keepOutboxWithoutCertificates(db, engine)
-  const partial = {
-    certificates_ended: ['certificates', 'ended_at'],
-    devices_denied: ['devices', 'denied_at'],
-  } as const
-  for (const [name, [table, column]] of Object.entries(partial)) {
-    const index = db.schema.createIndex(name).on(table).columns([column])
-    await index.where(sql.ref(column), 'is not', null).execute()
-  }
+  // Many have the same time: pages are read in the order of the ids.
+  const ended = db.schema.createIndex('certificates_ended').on('certificates').columns(['ended_at', 'id'])
+  await ended.where(sql.ref('ended_at'), 'is not', null).execute()
+  const denied = db.schema.createIndex('devices_denied').on('devices').column('id')
+  await denied.where(sql.ref('denied_at'), 'is not', null).execute()
 }
 
 /** A device that another service registered has no certificate here, but may be denied. SQLite cannot change a column. */

@@ -5,6 +5,7 @@ import { connectPostgres, POSTGRES, type PostgresPlace } from './postgres.js'
 import { postgresDamage } from './postgres-check.js'
 import { checkSchemaVersion, migratePostgres, type SchemaVersion, schemaVersion } from './postgres-schema.js'
 import type { DeviceRegister } from './register.js'
+import { type RegisterOwner, requireSameRoot } from './same-root.js'
 import { sqlRegister } from './sql-register.js'
 
 /**
@@ -15,17 +16,18 @@ import { sqlRegister } from './sql-register.js'
  */
 export async function openPostgresRegister(
   place: PostgresPlace,
-  { access, directory }: { readonly access: 'write' | 'read'; readonly directory?: string | undefined },
+  { access, ...owner }: RegisterOwner & { readonly access: 'write' | 'read' },
 ): Promise<DeviceRegister> {
   const { db, close } = await connectPostgres(place, access)
   try {
-    checkSchemaVersion({ ...place, directory }, await schemaVersion(db))
+    checkSchemaVersion({ ...place, directory: owner.directory }, await schemaVersion(db))
     await requireInUse(db)
+    await requireSameRoot(db, owner)
   } catch (error) {
     await close()
     throw error
   }
-  return sqlRegister(db, POSTGRES, { close, damage: () => postgresDamage(db) })
+  return sqlRegister(db, POSTGRES, { close, damage: () => postgresDamage(db), owner })
 }
 
 /**

@@ -8,6 +8,7 @@ import { sqliteDamage } from './inspection.js'
 import { newRegister, SCHEMA } from './migrations.js'
 import { requireInUse } from './moved.js'
 import type { DeviceRegister } from './register.js'
+import { type RegisterOwner, requireSameRoot } from './same-root.js'
 import { sqlRegister } from './sql-register.js'
 import { connect, SQLITE, type SqliteConnection } from './sqlite.js'
 import { checkSchema, migrate } from './sqlite-schema.js'
@@ -23,23 +24,19 @@ export interface RegisterPorts {
 export type RegisterOptions = SqliteOptions | PostgresOptions
 
 /** A register in a SQLite database. */
-export interface SqliteOptions {
+export interface SqliteOptions extends RegisterOwner {
   /** Absolute. */
   readonly path: string
   /** Whether to create it when it is missing, to bring it up to date, and to write; otherwise it is only looked at. */
   readonly create: boolean
-  /** The PKI directory or kit that it belongs to, for commands in hints. */
-  readonly directory?: string
 }
 
 /** A register in a PostgreSQL database, in which initPostgresRegister has created the tables. */
-interface PostgresOptions {
+interface PostgresOptions extends RegisterOwner {
   /** `postgres://user@host:port/database?…` */
   readonly url: string
   /** Whether to write; otherwise it is only looked at. */
   readonly write: boolean
-  /** The PKI directory or kit that it belongs to, for commands in hints. */
-  readonly directory?: string
 }
 
 /** SQLite has further files beside a database. None of them is complete alone, and what is in each would be believed. */
@@ -49,7 +46,7 @@ export const REGISTER_SUFFIXES = ['', '-wal', '-shm', '-journal'] as const
  * Opens a device register.
  *
  * @throws FpkiError ERR_BAD_FILE when it is missing, is not a register, or is newer than this fpki (or older, to look at);
- *   ERR_PERMISSIONS when others could have written it; ERR_LOCKED, ERR_STORAGE; of a PostgreSQL database also ERR_USAGE for
+ *   ERR_PERMISSIONS when others could have written it; ERR_OTHER_ROOT when it belongs to another root; ERR_LOCKED, ERR_STORAGE; of a PostgreSQL database also ERR_USAGE for
  *   the URL, ERR_NOT_INITIALIZED without tables, ERR_STORE_AWAY when the server does not answer, and ERR_STORE_LOGIN when it
  *   rejects the user or is not trusted
  */
@@ -60,20 +57,21 @@ export async function openDeviceRegister(options: RegisterOptions, ports: Regist
     import('./postgres-place.js'),
     import('./open-postgres.js'),
   ])
-  const { url, write, directory } = options
-  return openPostgresRegister(await postgresPlace(url, ports.files), { access: write ? 'write' : 'read', directory })
+  const { url, write, ...owner } = options
+  return openPostgresRegister(await postgresPlace(url, ports.files), { access: write ? 'write' : 'read', ...owner })
 }
 
 async function openSqlite(options: SqliteOptions, ports: RegisterPorts): Promise<DeviceRegister> {
   const { connection } = await openSqliteTables(options, ports)
   try {
     await requireInUse(connection.db)
+    await requireSameRoot(connection.db, options)
   } catch (error) {
     await connection.close()
     throw error
   }
   const damage = () => sqliteDamage(connection.db)
-  return sqlRegister(connection.db, SQLITE, { close: connection.close, damage })
+  return sqlRegister(connection.db, SQLITE, { close: connection.close, damage, owner: options })
 }
 
 /**

@@ -1,7 +1,7 @@
 /**
  * The devices that the Factory API is still to be informed of. A device has one entry, that of its newest certificate, so that
- * the order of its certificates does not matter. Entries are made by the transaction that records the certificate or the denial;
- * a denial takes the place of whatever is waiting.
+ * the order of its certificates does not matter. Entries are made by the transaction that records the certificate or the denial.
+ * A denial, and its end, take the place of whatever is waiting; a certificate that is recorded after that belongs to the end.
  *
  * Times are milliseconds since 1970 (UTC).
  */
@@ -12,13 +12,12 @@ export interface Outbox {
    */
   take(order: { readonly count: number; readonly at: number; readonly until: number }): Promise<readonly OutboxEntry[]>
   /**
-   * Removes entries in one transaction: the API knows their devices. A newer certificate that a device got meanwhile stays, and is
-   * due.
+   * Removes entries in one transaction: the API knows their devices. What took the place of an entry meanwhile stays, and is due.
    */
   delivered(entries: readonly OutboxEntry[]): Promise<void>
   /**
-   * Removes an entry, and puts the device into the state `conflict`: the API has another device with that UUID. A newer
-   * certificate that the device got meanwhile is tried for itself.
+   * Removes an entry, and puts the device into the state `conflict`: the API has another device with that UUID. What took the
+   * place of the entry meanwhile is tried for itself.
    */
   conflict(entry: OutboxEntry): Promise<void>
   /** Keeps an entry for another attempt. */
@@ -26,7 +25,10 @@ export interface Outbox {
   state(): Promise<OutboxState>
 }
 
-/** What the Factory API is to be informed of: a new certificate, a denial, or the end of a denial. */
+/**
+ * What the Factory API is to be informed of: a new certificate, a denial, or the end of a denial of a device with that certificate,
+ * which the API may not know yet.
+ */
 export const OUTBOX_ACTIONS = ['announce', 'deny', 'allow'] as const
 /** See {@link OUTBOX_ACTIONS}. */
 export type OutboxAction = (typeof OUTBOX_ACTIONS)[number]
@@ -46,7 +48,7 @@ export interface OutboxEntry {
   readonly attempts: number
 }
 
-/** What is in the outbox, without devices that are denied. */
+/** What is in the outbox, without what waits for the end of a denial. */
 export interface OutboxState {
   readonly waiting: number
   /** When the oldest entry was made; null: there is none. */

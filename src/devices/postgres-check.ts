@@ -1,4 +1,5 @@
 import { type Kysely, sql } from 'kysely'
+import { contradictionIn } from './contradictions.js'
 import { connectPostgres, type PostgresPlace } from './postgres.js'
 import { checkSchemaVersion, schemaVersion } from './postgres-schema.js'
 import { integer } from './rows.js'
@@ -93,11 +94,8 @@ async function clockFinding(db: Kysely<Schema>, clock: () => Date): Promise<Stor
 
 /** What contradicts itself in the tables, as a clause; null: nothing. */
 export async function postgresDamage(db: Kysely<Schema>): Promise<string | null> {
-  for (const [query, reason] of CONTRADICTIONS) {
-    const { rows } = await query.execute(db)
-    const count = integer(rows[0]?.count, 'count')
-    if (count > 0) return `${count} ${reason}`
-  }
+  const contradiction = await contradictionIn(db)
+  if (contradiction !== null) return contradiction
   for (const { name } of (await tableShapes()).filter(({ isNumbered }) => isNumbered)) {
     const { rows } = await sql<{ readonly count: unknown }>`select count(*) as count from ${sql.table(name)}
       where id > (select coalesce(last_value, 0) from pg_sequences where schemaname = current_schema()
@@ -108,21 +106,3 @@ export async function postgresDamage(db: Kysely<Schema>): Promise<string | null>
   }
   return null
 }
-
-const CONTRADICTIONS = [
-  [
-    sql<{ readonly count: unknown }>`select count(*) as count from certificates where not exists
-      (select 1 from keys where keys.key_hash = certificates.key_hash and keys.device = certificates.device)`,
-    'certificates have a key that is not that of their device',
-  ],
-  [
-    sql<{ readonly count: unknown }>`select count(*) as count from devices where not exists
-      (select 1 from certificates where certificates.device = devices.id)`,
-    'devices have no certificate',
-  ],
-  [
-    sql<{ readonly count: unknown }>`select count(*) as count from (select device from certificates
-      where state = 'active' group by device having count(*) > 1) as twice`,
-    'devices have several active certificates',
-  ],
-] as const

@@ -137,7 +137,8 @@ export function insertKeys(db: Kysely<Schema>): Bulk<never> {
   )
 }
 
-function insertCertificates(db: Kysely<Schema>): Bulk<never> {
+/** Inserts certificates whose serial numbers do not exist. */
+export function insertCertificates(db: Kysely<Schema>): Bulk<never> {
   const times = { issued_at: 0, not_after: 0, state: 'active' as const, ended_at: null, ca: 0 }
   const row = { device: 0, serial: OCTETS, key_hash: OCTETS, der: OCTETS, ...times }
   return bulk((count) =>
@@ -149,11 +150,15 @@ function insertCertificates(db: Kysely<Schema>): Bulk<never> {
   )
 }
 
-function certificateParameters({ certificate, issuedAt, state, ca }: Entry, device: unknown, isNewest: boolean) {
+function certificateParameters(
+  { certificate, issuedAt, state, endedAt, ca }: Entry,
+  device: unknown,
+  isNewest: boolean,
+) {
   const { serial, keyHash, der, notAfter } = certificate
   const own = state === 'active' && !isNewest ? 'superseded' : state
-  const endedAt = own === 'active' ? null : issuedAt
-  return [device, Buffer.from(serial, 'hex'), keyHash, der, issuedAt, notAfter, own, endedAt, ca]
+  const ownEnd = own === 'active' ? null : (endedAt ?? issuedAt)
+  return [device, Buffer.from(serial, 'hex'), keyHash, der, issuedAt, notAfter, own, ownEnd, ca]
 }
 
 /** Whoever is informing the Factory API of an older certificate of the device finishes that first: `taken_until` stays. */
@@ -192,7 +197,9 @@ async function supersede(transaction: Transaction<Schema>, reissued: readonly Re
     const { uuid, name, group, hardwareId, serialNumber, isProduction, notAfter, proof } = certificate
     const { numUpdatedRows } = await transaction
       .updateTable('devices')
-      .set({ ca, state, issued_at: issuedAt, not_after: notAfter, is_production: isProduction ? 1 : 0 })
+      .set({ ca, issued_at: issuedAt, not_after: notAfter, is_production: isProduction ? 1 : 0 })
+      // Another register, whose certificate it is, may not know that the device is denied.
+      .set({ state: sql`case when denied_at is null then ${state} else state end` })
       .set({ name: name === uuid ? null : name, device_group: group })
       .set({ hardware_id: hardwareId, serial_number: serialNumber })
       .set({ credential: proof === null ? null : credentialText(proof.credential) })

@@ -1,9 +1,19 @@
 import type { Random } from '../ports.js'
 import type { Credential, CredentialStore } from './credential-store.js'
 import type { CertificateStatus, Denial, Revocation, RevokedFilter } from './denial.js'
+import type {
+  CertificateState,
+  DeviceFacts,
+  DeviceKey,
+  DeviceRecord,
+  DeviceState,
+  StoredCertificate,
+} from './device.js'
 import type { Outbox } from './outbox.js'
 import type { Refusal } from './refusal.js'
 import type { LifeCounts, PresentedCertificate, Renewals, SeenCertificate, SeenCount } from './renewal.js'
+
+export * from './device.js'
 
 /**
  * The device register: the durable truth about devices and their certificates, as a port. Whatever engine implements it,
@@ -25,7 +35,8 @@ export interface DeviceRegister {
   commit(commit: Commit): Promise<readonly CommitOutcome[]>
   /**
    * Records certificates that a kit issued, with their own times and states; those that it has already stay. They count, but
-   * are recorded even above the quota of their line: a certificate that exists must not be missing here.
+   * are recorded even above the quota of their line: a certificate that exists must not be missing here. A device that is denied
+   * there is denied here, on hold if its certificate was here already.
    */
   importCertificates(certificates: readonly ImportedCertificate[]): Promise<readonly ImportOutcome[]>
   /**
@@ -44,8 +55,10 @@ export interface DeviceRegister {
   allow(uuids: readonly string[], end: Pick<Denial, 'at' | 'announce'>): Promise<readonly string[]>
   /**
    * Records renewed certificates in one transaction. The certificate that a device presented is superseded when the overlap ends;
-   * others that were never seen are superseded at once. The same key again is `existing`. Refused: a device that is denied, one
-   * that has had too many certificates that nobody saw (MOST_UNSEEN_A_DAY), and a key of another device.
+   * the others are superseded at once. The same key again is `existing`, while the certificate for it is good; the key of the
+   * presented certificate itself is renewed. Refused: a device that is denied, one that has had too many certificates that nobody
+   * saw (MOST_UNSEEN_A_DAY), a key of another device, and a certificate that is unknown or has a newer one that was seen
+   * (`credential`).
    */
   renew(renewals: Renewals): Promise<readonly CommitOutcome[]>
   /** What the register has of certificates that somebody presents, by serial number (lower-case hex), in order; null: nothing. */
@@ -86,14 +99,6 @@ export interface DeviceRegister {
   close(): Promise<void>
 }
 
-/** A device's name and key. */
-export interface DeviceKey {
-  /** Canonical: lower case, with hyphens. */
-  readonly uuid: string
-  /** SHA-256 of the SubjectPublicKeyInfo. */
-  readonly keyHash: Uint8Array
-}
-
 /** What the register has for a {@link DeviceKey}. */
 export interface LookUp {
   /** The device with that UUID; null: none yet. */
@@ -104,60 +109,6 @@ export interface LookUp {
   readonly keyOwner: string | null
 }
 
-/** A certificate in the register. */
-export interface StoredCertificate {
-  /** Lower-case hex. */
-  readonly serial: string
-  readonly der: Uint8Array
-  readonly keyHash: Uint8Array
-  readonly issuedAt: number
-  readonly notAfter: number
-  readonly state: CertificateState
-  /** When it stopped to be active, or will: a superseded certificate is good until then. null: it is active. */
-  readonly endedAt: number | null
-  /** When it was first seen in use; null: never. */
-  readonly seenAt: number | null
-}
-
-/** `superseded`: the device has a newer one. `abandoned`: its key was lost before the device had it. */
-export const CERTIFICATE_STATES = ['active', 'superseded', 'abandoned'] as const
-/** See {@link CERTIFICATE_STATES}. */
-export type CertificateState = (typeof CERTIFICATE_STATES)[number]
-
-/**
- * The states of devices: that of the newest certificate; `denied`: see DeviceRegister.deny; `conflict`: the Factory API has another device with that UUID;
- * `external`: another service registered the device, and only its key is here.
- */
-export const DEVICE_STATES = [...CERTIFICATE_STATES, 'denied', 'conflict', 'external'] as const
-/** See {@link DEVICE_STATES}. */
-export type DeviceState = (typeof DEVICE_STATES)[number]
-
-/** The states of devices whose newest certificate is active. */
-export const IN_USE: readonly DeviceState[] = ['active', 'conflict', 'external']
-
-/** A device in the register. */
-export interface DeviceRecord {
-  readonly uuid: string
-  readonly line: string
-  /** The device CA that signed its newest certificate: SHA-256 of its certificate, lower-case hex. */
-  readonly ca: string
-  readonly name: string
-  readonly group: string | null
-  readonly hardwareId: string | null
-  /** The maker's own serial number of the device. */
-  readonly serialNumber: string | null
-  readonly isProduction: boolean
-  readonly createdAt: number
-  /** What its newest certificate was registered with, as credentialText has it; null: it was issued offline. */
-  readonly credential: string | null
-  readonly state: DeviceState
-  /** When its newest certificate was issued, and when it expires. */
-  readonly issuedAt: number
-  readonly notAfter: number
-  /** null: it is not denied. */
-  readonly denied: Revocation | null
-}
-
 /** A device with its newest certificate. */
 export interface DeviceCertificate {
   readonly device: DeviceRecord
@@ -166,7 +117,12 @@ export interface DeviceCertificate {
 
 /** A device with all its certificates, the newest first. */
 export interface DeviceDetails extends DeviceRecord {
-  readonly certificates: readonly StoredCertificate[]
+  readonly certificates: readonly IssuedCertificate[]
+}
+
+/** A certificate with the device CA that signed it: SHA-256 of its certificate, lower-case hex. */
+export interface IssuedCertificate extends StoredCertificate {
+  readonly ca: string
 }
 
 /** Certificates that were signed and are not known to anybody yet. */
@@ -178,15 +134,6 @@ export interface Commit {
   /** Whether the Factory API is to be informed of the devices. */
   readonly announce: boolean
   readonly certificates: readonly NewCertificate[]
-}
-
-/** What the maker says of a device. */
-export interface DeviceFacts {
-  readonly name: string
-  readonly group: string | null
-  readonly hardwareId: string | null
-  readonly serialNumber: string | null
-  readonly isProduction: boolean
 }
 
 /** A new certificate of a device, and what the device is. */
@@ -212,6 +159,12 @@ export interface ImportedCertificate extends Omit<NewCertificate, 'proof'> {
   readonly ca: string
   readonly issuedAt: number
   readonly state: CertificateState
+  /** When it ended, or will; null: it is active, or ended when it was issued. */
+  readonly endedAt: number | null
+  /** When it was first seen in use; null: never. */
+  readonly seenAt: number | null
+  /** Since when its device is denied, and why; null: it is not. */
+  readonly denied: Revocation | null
 }
 
 /** Devices that another service registered, all for one line. */

@@ -1,4 +1,4 @@
-import type { DeviceFacts, DeviceKey, DeviceRecord, StoredCertificate } from './register.js'
+import type { DeviceFacts, DeviceKey, DeviceRecord, StoredCertificate } from './device.js'
 
 /** Renewed certificates that were signed and are not known to anybody yet. They take nothing of the quota of a line. */
 export interface Renewals {

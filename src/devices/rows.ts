@@ -1,7 +1,7 @@
 import type { Selectable } from 'kysely'
 import * as z from 'zod/mini'
 import { FpkiError } from '../errors.js'
-import { DENIAL_REASONS, type DenialReason, type Revocation } from './denial.js'
+import { DENIAL_REASON_NAMES, type DenialReason, type Revocation } from './denial.js'
 import {
   CERTIFICATE_STATES,
   type CertificateState,
@@ -15,7 +15,7 @@ import {
 import type { Schema } from './schema.js'
 
 /** Rows as they are read. Their types are what the schema promises; the file may be damaged, or forged. */
-type Rows = { readonly [Table in keyof Schema]: Selectable<Schema[Table]> }
+export type Rows = { readonly [Table in keyof Schema]: Selectable<Schema[Table]> }
 /** A row of `devices` with the names of its line and CA. */
 export type DeviceRow = Omit<Rows['devices'], 'line' | 'ca'> & { readonly line: string; readonly ca: string }
 export type CertificateRow = Omit<Rows['certificates'], 'id' | 'device' | 'ca'>
@@ -149,15 +149,13 @@ export function octets(value: unknown, column: string, size?: number): Uint8Arra
   return value instanceof Uint8Array && (size === undefined || value.length === size) ? value : damaged(column)
 }
 
-function certificateState(value: unknown, column: string): CertificateState {
+export function certificateState(value: unknown, column: string): CertificateState {
   return CERTIFICATE_STATES.find((state) => state === value) ?? damaged(column)
 }
 
 function denialReason(value: unknown, column: string): DenialReason {
-  return DENIALS.find((reason) => reason === value) ?? damaged(column)
+  return DENIAL_REASON_NAMES.find((reason) => reason === value) ?? damaged(column)
 }
-
-const DENIALS = Object.keys(DENIAL_REASONS) as readonly DenialReason[]
 
 const TEXTS = z.array(z.string())
 

@@ -24,6 +24,8 @@ interface RegisterTable {
   id: string
   /** Where the register was moved to, as in `--store`; null: it is in use. See moved.ts. */
   moved_to: string | null
+  /** SHA-256 of the public key of the root that it belongs to, lower-case hex; null: nobody has used it. See same-root.ts. */
+  root_key: ColumnType<string | null, string | null | undefined>
 }
 
 /** A row of `lines`. */

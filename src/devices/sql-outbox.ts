@@ -1,6 +1,6 @@
-import { type Kysely, sql, type Transaction } from 'kysely'
+import { type Expression, type ExpressionBuilder, type Kysely, type SqlBool, sql, type Transaction } from 'kysely'
 import type { Engine } from './engine.js'
-import { OUTBOX_ACTIONS, type Outbox, type OutboxEntry, type OutboxState } from './outbox.js'
+import { OUTBOX_ACTIONS, type Outbox, type OutboxAction, type OutboxEntry, type OutboxState } from './outbox.js'
 import type { DeviceState } from './register.js'
 import { damaged, integer, octets, serialOctets, text, textOrNull, timeOrNull, uuidOctets, uuidText } from './rows.js'
 import type { Schema } from './schema.js'
@@ -8,6 +8,17 @@ import type { Transactions } from './transactions.js'
 
 const ACTIVE = sql.lit<DeviceState>('active')
 const CONFLICT = sql.lit<DeviceState>('conflict')
+const DENIED = sql.lit<DeviceState>('denied')
+
+/** A device that was denied meanwhile keeps its announcement, for when it is allowed again; and the other way round. */
+function isForApi(is: ExpressionBuilder<Schema, 'outbox' | 'devices'>): Expression<SqlBool> {
+  const action = (one: OutboxAction) => is('outbox.action', '=', sql.lit(one))
+  return is.or([
+    is.and([action('announce'), is('devices.state', '=', ACTIVE)]),
+    is.and([action('deny'), is('devices.state', '=', DENIED)]),
+    is.and([action('allow'), is('devices.state', '!=', DENIED)]),
+  ])
+}
 
 /** The outbox of a register in a SQL database. */
 export function sqlOutbox(db: Kysely<Schema>, engine: Engine, transactions: Transactions): Outbox {
@@ -47,7 +58,7 @@ export function sqlOutbox(db: Kysely<Schema>, engine: Engine, transactions: Tran
   }
 }
 
-/** The devices whose entries may be taken. One that was denied meanwhile keeps its entry, for when it is allowed again. */
+/** The devices whose entries may be taken. */
 async function dueDevices(
   transaction: Transaction<Schema>,
   engine: Engine,
@@ -59,7 +70,7 @@ async function dueDevices(
     .select('outbox.device')
     .where('outbox.next_at', '<=', at)
     .where((is) => is.or([is('outbox.taken_until', 'is', null), is('outbox.taken_until', '<=', at)]))
-    .where('devices.state', '=', ACTIVE)
+    .where(isForApi)
     .orderBy('outbox.next_at')
     .orderBy('outbox.device')
     .limit(count)
@@ -113,15 +124,18 @@ function entryOf(row: {
   }
 }
 
-/** The device of an entry whose certificate is still the newest; null: there is a newer one, which is anybody's now. */
-async function release(transaction: Transaction<Schema>, { uuid, serial }: OutboxEntry): Promise<number | null> {
+/** The device of an entry that still waits; null: another one has taken its place, which is anybody's now. */
+async function release(
+  transaction: Transaction<Schema>,
+  { action, uuid, serial }: OutboxEntry,
+): Promise<number | null> {
   const row = await transaction
     .updateTable('outbox')
     .set({ taken_until: null })
     .where('device', '=', (is) => is.selectFrom('devices').select('id').where('uuid', '=', uuidOctets(uuid)))
-    .returning(['device', 'certificate'])
+    .returning(['device', 'certificate', 'action'])
     .executeTakeFirst()
-  if (row === undefined) return null
+  if (row === undefined || row.action !== action) return null
   if (row.certificate === null) return serial === null ? integer(row.device, 'outbox.device') : null
   const certificate = transaction.selectFrom('certificates').select('serial').where('id', '=', row.certificate)
   const newest = serialOctets((await certificate.executeTakeFirstOrThrow()).serial)
@@ -132,7 +146,7 @@ async function stateOf(db: Kysely<Schema>): Promise<OutboxState> {
   const waiting = await db
     .selectFrom('outbox')
     .innerJoin('devices', 'devices.id', 'outbox.device')
-    .where('devices.state', '=', ACTIVE)
+    .where(isForApi)
     .select(({ fn }) => [fn.countAll().as('count'), fn.min('outbox.created_at').as('oldest')])
     .executeTakeFirstOrThrow()
   const conflicts = await db

@@ -133,7 +133,13 @@ function serverJournal<Command extends string>(command: Command) {
 }
 
 const addDeviceCaJournal = journalOf('ca add-device-ca', {
-  options: { ...ofFactory, onlineCa: z.boolean(), localCa: z.boolean(), localCaFilename: z.nullable(fileName) },
+  options: {
+    ...ofFactory,
+    onlineCa: z.boolean(),
+    localCa: z.boolean(),
+    localCaFilename: z.nullable(fileName),
+    crlSign: z.boolean(),
+  },
   facts: {
     keys: z.strictObject({
       caCsr: z.nullable(pem),

@@ -2,6 +2,7 @@ import { FpkiError } from '../errors.js'
 import type { CrlReason } from '../pki/crl.js'
 import { rfc3339 } from '../pki/describe.js'
 import { formatName } from '../pki/name.js'
+import { lifetimeOf } from '../pki/profiles.js'
 import type { Certificate } from '../pki/read-certificate.js'
 import type { Crl } from '../pki/read-crl.js'
 import { newSerialNumber } from '../pki/serial.js'
@@ -29,7 +30,7 @@ export type TemplateContents = Omit<CertificateTemplate, 'serialNumber' | 'valid
 export function newTemplate(
   contents: TemplateContents,
   { clock, random }: { readonly clock: Clock; readonly random: Random },
-  lifetime: Lifetime = contents.profile.years,
+  lifetime: Lifetime = lifetimeOf(contents.profile),
 ): CertificateTemplate {
   const now = clock()
   if (contents.issuer !== null) requireValid(contents.issuer, now)

@@ -3,7 +3,7 @@ import type { PkiDirectory } from '../directory/pki-directory.js'
 import type { KeyRef, TokenKeyRef } from '../directory/records.js'
 import type { HsmChoice, Signer } from '../ports.js'
 import { choiceOfRef } from './hsm-words.js'
-import { openKeyFile, openKeyHandle } from './key-files.js'
+import { openKeyFile, openKeyHandle, requireCertified } from './key-files.js'
 import { requireTrusted } from './remembered-token.js'
 import type { KeyAccess, RootKeyPlace } from './root-key.js'
 
@@ -39,7 +39,7 @@ export interface OpenCaKey {
 /**
  * Opens the key of a device CA: in its file, or in the token where the directory records it or that the caller selects.
  *
- * @throws FpkiError ERR_BAD_KEY, ERR_PASSPHRASE, ERR_HSM_MODULE, ERR_HSM_TOKEN, ERR_HSM_PIN, ERR_HSM_KEY
+ * @throws FpkiError ERR_BAD_KEY, also when it is another key; ERR_PASSPHRASE, ERR_HSM_MODULE, ERR_HSM_TOKEN, ERR_HSM_PIN, ERR_HSM_KEY
  */
 export async function openCaKey(choice: CaKeyChoice, access: KeyAccess = WITHOUT_SECRETS): Promise<OpenCaKey> {
   const { directory, key, certified } = choice
@@ -47,6 +47,7 @@ export async function openCaKey(choice: CaKeyChoice, access: KeyAccess = WITHOUT
   if (hsm === null) {
     if (key.kind !== 'file') throw new Error('a key in a token has no token')
     const signer = await openKeyFile(directory, key.name, access.passphrases)
+    requireCertified(signer, certified, `${directory.path}/${key.name}`)
     return { signer, close: () => signer.close() }
   }
   const { openTokenKeys } = await import('./token-keys.js')

@@ -76,9 +76,15 @@ export async function openKeyHandle(
   passphrases?: Passphrases,
 ): Promise<KeyObject> {
   const { signer, privateKey } = await openEcKeyFile(folder, name, passphrases)
-  if (sameSpki(signer.spki, certified)) return privateKey
+  requireCertified(signer, certified, `${folder.path}/${name}`)
+  return privateKey
+}
+
+/** Throws ERR_BAD_KEY when it is not the key of a certificate (SubjectPublicKeyInfo, DER). */
+export function requireCertified({ spki }: Pick<Signer, 'spki'>, certified: Uint8Array, what: string): void {
+  if (sameSpki(spki, certified)) return
   const hint = 'Restore the key that belongs to the certificate from a backup.'
-  throw new FpkiError('ERR_BAD_KEY', `${folder.path}/${name} is not the key of its certificate.`, hint)
+  throw new FpkiError('ERR_BAD_KEY', `${what} is not the key of its certificate.`, hint)
 }
 
 async function openEcKeyFile(

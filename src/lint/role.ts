@@ -2,7 +2,7 @@ import { isUuid } from '../pki/device-request.js'
 import type { ParsedExtensions } from '../pki/extensions.js'
 import { attributeValues, type Name, sameName } from '../pki/name.js'
 import { sameOctets } from '../pki/octets.js'
-import { CROSS_CA, DEVICE, DEVICE_CA, type Profile, ROOT_CA, TLS_SERVER } from '../pki/profiles.js'
+import { CROSS_CA, DEVICE, DEVICE_CA, OCSP_RESPONDER, type Profile, ROOT_CA, TLS_SERVER } from '../pki/profiles.js'
 import type { LintCertificate, Role } from './model.js'
 
 /** The profile of each role (docs/profile.md#profiles). */
@@ -12,6 +12,7 @@ export const PROFILE_OF: Readonly<Record<Role, Profile>> = {
   'device-ca': DEVICE_CA,
   tls: TLS_SERVER,
   device: DEVICE,
+  'ocsp-responder': OCSP_RESPONDER,
 }
 
 /**
@@ -25,6 +26,7 @@ export function roleOf({
 }: Pick<LintCertificate, 'subject' | 'issuer' | 'parsedExtensions'>): Role | null {
   const traits = traitsOf(subject, parsedExtensions)
   if (isRoot(traits, sameName(subject, issuer))) return isCross(subject, issuer, parsedExtensions) ? 'cross' : 'root'
+  if (traits.isResponder) return 'ocsp-responder'
   if (traits.isDevice) return 'device'
   if (traits.ca && traits.certSign && !traits.hasNames) return 'device-ca'
   if (traits.server || traits.hasNames) return 'tls'
@@ -58,6 +60,7 @@ function traitsOf(subject: Name, { basicConstraints, keyUsage, extKeyUsage, subj
     server,
     client,
     hasNames,
+    isResponder: extKeyUsage?.includes('OCSPSigning') ?? false,
     isDevice:
       (client && !server) || (!server && hasDeviceName) || attributeValues(subject, 'businessCategory').length > 0,
   }

@@ -36,6 +36,12 @@ const OIDS = [
   // Key purposes (RFC 5280, 4.2.1.12)
   ['1.3.6.1.5.5.7.3.1', 'serverAuth'],
   ['1.3.6.1.5.5.7.3.2', 'clientAuth'],
+  ['1.3.6.1.5.5.7.3.9', 'OCSPSigning'],
+  // OCSP (RFC 6960, 4.2; RFC 3279 and RFC 5754 for the hashes of CertID)
+  ['1.3.6.1.5.5.7.48.1.1', 'id-pkix-ocsp-basic'],
+  ['1.3.6.1.5.5.7.48.1.2', 'id-pkix-ocsp-nonce'],
+  ['1.3.6.1.5.5.7.48.1.5', 'id-pkix-ocsp-nocheck'],
+  ['1.3.14.3.2.26', 'SHA-1'],
   // Signature algorithms (RFC 5758, RFC 4055)
   ['1.2.840.10045.4.3.2', 'ecdsa-with-SHA256'],
   ['1.2.840.10045.4.3.3', 'ecdsa-with-SHA384'],
@@ -73,6 +79,7 @@ const OIDS = [
   ['2.16.840.1.101.3.4.1.42', 'aes256-CBC'],
   // PKCS#12 files (RFC 7292, appendix D; RFC 5754)
   ['1.2.840.113549.1.7.1', 'data'],
+  ['1.2.840.113549.1.7.2', 'signedData'],
   ['1.2.840.113549.1.12.10.1.2', 'pkcs8ShroudedKeyBag'],
   ['1.2.840.113549.1.12.10.1.3', 'certBag'],
   ['1.2.840.113549.1.9.22.1', 'x509Certificate'],

@@ -1,4 +1,5 @@
 import type { OidName } from './oids.js'
+import type { Lifetime } from './validity.js'
 
 /** A keyUsage bit, named as in RFC 5280, 4.2.1.3. */
 export type KeyUsage = (typeof KEY_USAGES)[number]
@@ -22,11 +23,15 @@ export type ProfileExtension =
   | { readonly type: 'extKeyUsage'; readonly critical: boolean; readonly purposes: readonly OidName[] }
   | { readonly type: 'basicConstraints'; readonly critical: boolean; readonly pathLenConstraint: number | null }
   | { readonly type: 'subjectKeyIdentifier' | 'authorityKeyIdentifier' | 'subjectAltName'; readonly critical: boolean }
+  /** RFC 6960, 4.2.2.2.1; its value is NULL. */
+  | { readonly type: 'id-pkix-ocsp-nocheck'; readonly critical: boolean }
 
 /** The profile of one kind of certificate (docs/profile.md#profiles). */
 export interface Profile {
   readonly name: string
   readonly years: number
+  /** What is valid for less than a year: so many days, and `years` is 0. */
+  readonly days?: number
   /** All extensions, in fioctl's order. basicConstraints implies CA:TRUE. */
   readonly extensions: readonly ProfileExtension[]
   /** The subject may be the issuer's name, with another key (self-issued: RFC 5280, 3.2). */
@@ -74,6 +79,18 @@ export const DEVICE_CA: Profile = {
   ],
 }
 
+/**
+ * A `local-ca` for gateways that check CRLs (docs/profile.md#crl-sign). It is a profile of its own, so that no other device CA gets
+ * the usage.
+ */
+export const DEVICE_CA_WITH_CRLS: Profile = {
+  ...DEVICE_CA,
+  name: 'device CA with CRLs',
+  extensions: DEVICE_CA.extensions.map((spec) =>
+    spec.type === 'keyUsage' ? { ...spec, usages: ['keyCertSign', 'cRLSign'] } : spec,
+  ),
+}
+
 /** `tls-crt` and `est-tls-crt`: servers that devices connect to. subjectKeyIdentifier is fpki's addition (docs/profile.md#deviations). */
 export const TLS_SERVER: Profile = {
   name: 'TLS server',
@@ -111,4 +128,31 @@ export const STATION: Profile = {
     { type: 'extKeyUsage', critical: true, purposes: ['clientAuth'] },
     { type: 'subjectKeyIdentifier', critical: false },
   ],
+}
+
+/**
+ * An OCSP responder that a device CA delegates to (RFC 6960, 4.2.2.2). With nocheck, clients trust it as long as it is valid, so
+ * it is valid for a short time.
+ */
+export const OCSP_RESPONDER: Profile = {
+  name: 'OCSP responder',
+  years: 0,
+  days: 30,
+  extensions: [
+    { type: 'keyUsage', critical: true, usages: ['digitalSignature'] },
+    { type: 'extKeyUsage', critical: false, purposes: ['OCSPSigning'] },
+    { type: 'id-pkix-ocsp-nocheck', critical: false },
+    { type: 'subjectKeyIdentifier', critical: false },
+    { type: 'authorityKeyIdentifier', critical: false },
+  ],
+}
+
+/** How long a certificate of a profile is valid at most. */
+export function lifetimeOf({ years, days }: Profile): Lifetime {
+  return days === undefined ? years : { days }
+}
+
+/** A lifetime in words. */
+export function lifetimeText(profile: Profile): string {
+  return profile.days === undefined ? `${profile.years} years` : `${profile.days} days`
 }

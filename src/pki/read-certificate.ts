@@ -49,8 +49,12 @@ export interface Certificate extends TbsCertificate {
 /** Far larger than any real certificate. */
 const MAX_CERTIFICATE_BYTES = 64 * 1024
 
-/** Parses a DER certificate. `what` names it in errors. Throws ERR_BAD_CERTIFICATE. */
-export function readCertificate(der: Uint8Array, what: string): Certificate {
+/**
+ * Parses a DER certificate. `what` names it in errors. Throws ERR_BAD_CERTIFICATE.
+ *
+ * @param openssl the same certificate, when OpenSSL has parsed it already: this is half of the work
+ */
+export function readCertificate(der: Uint8Array, what: string, openssl?: X509Certificate): Certificate {
   try {
     if (der.length > MAX_CERTIFICATE_BYTES) throw new Error(`it is larger than ${MAX_CERTIFICATE_BYTES} octets`)
     const [tbs, signatureAlgorithm, signature] = sequenceMembers(parseDer(der), 3)
@@ -58,7 +62,7 @@ export function readCertificate(der: Uint8Array, what: string): Certificate {
     if (!sameOctets(rawDer(signatureAlgorithm), certificate.algorithm))
       throw new Error('its inner and outer signature algorithms differ')
     readOctetBitString(signature)
-    const x509 = new X509Certificate(der)
+    const x509 = openssl ?? new X509Certificate(der)
     return { ...certificate, der, x509, publicKey: readPublicKey(certificate.spki, x509.publicKey) }
   } catch (cause) {
     throw badCertificate(what, cause)

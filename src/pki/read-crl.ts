@@ -70,6 +70,14 @@ export function readTbsCrl(der: Uint8Array) {
 }
 
 function readTbs(value: Der | undefined) {
+  const { list, ...head } = readTbsCrlHead(value)
+  const entries = readEntries(list)
+  requireVersion2For(head.version, [], entries)
+  return { ...head, entries: entries.map(({ entry }) => entry) }
+}
+
+/** Parses a TBSCertList but for its entries, of which there may be many; `list` has them. Throws a plain Error. */
+export function readTbsCrlHead(value: Der | undefined) {
   const members = [...sequenceMembers(value, 3, 7)]
   const take = (isPresent: (member: Der) => boolean) =>
     members[0] !== undefined && isPresent(members[0]) ? members.shift() : undefined
@@ -78,10 +86,10 @@ function readTbs(value: Der | undefined) {
   const issuer = members.shift()
   const thisUpdate = members.shift()
   const nextUpdate = take(({ tag }) => tag === TAG.utcTime || tag === TAG.generalizedTime)
-  const entries = readEntries(take(({ tag }) => tag === TAG.sequence))
+  const list = take(({ tag }) => tag === TAG.sequence)
   const extensions = readListExtensions(take(({ tag }) => tag === 0xa0))
   if (members.length > 0) throw new Error('it has an unexpected member')
-  requireVersion2For(version, extensions, entries)
+  requireVersion2For(version, extensions, [])
   return {
     version,
     algorithm: readAlgorithm(algorithm),
@@ -89,7 +97,7 @@ function readTbs(value: Der | undefined) {
     issuer: readName(issuer),
     thisUpdate: readTime(thisUpdate),
     nextUpdate: nextUpdate === undefined ? null : readTime(nextUpdate),
-    entries: entries.map(({ entry }) => entry),
+    list,
     extensions,
     crlNumber: extensionValue(extensions, 'cRLNumber', readInteger),
     authorityKeyIdentifier: extensionValue(extensions, 'authorityKeyIdentifier', decodeAuthorityKeyIdentifier),
@@ -113,7 +121,8 @@ function readEntries(value: Der | undefined): readonly ReadEntry[] {
   return entries
 }
 
-function readEntry(value: Der): ReadEntry {
+/** Parses an entry. Throws a plain Error. */
+export function readEntry(value: Der): ReadEntry {
   const [serialNumber, revocationDate, wrapped] = sequenceMembers(value, 2, 3)
   const extensions = wrapped === undefined ? [] : readExtensions(wrapped)
   requireNoUnknownCritical(extensions, ['reasonCode'])

@@ -1,11 +1,11 @@
 import type { Curve } from '../ports.js'
-import { parseDer, rawDer, readBitString, sequenceMembers } from './der.js'
+import { contentOf, parseDer, rawDer, readBitString, sequenceMembers } from './der.js'
 import type { GeneralName, ParsedExtensions } from './extensions.js'
 import { type Name, sameName } from './name.js'
 import { equivalentNames } from './name-comparison.js'
 import { nameProblem } from './name-strings.js'
 import { sameOctets } from './octets.js'
-import type { Profile, ProfileExtension } from './profiles.js'
+import { lifetimeOf, lifetimeText, type Profile, type ProfileExtension } from './profiles.js'
 import { sameSpki } from './public-key.js'
 import type { TbsCertificate } from './read-certificate.js'
 import { ECDSA_OF_CURVE } from './signature.js'
@@ -115,7 +115,7 @@ export const RULES: readonly Rule[] = [
     check: ({ notBefore, notAfter }, { template: { profile, validity } }) =>
       sameTime(notBefore, validity.notBefore) && sameTime(notAfter, validity.notAfter) && within(profile, validity)
         ? null
-        : `the validity is not the profile's ${profile.years} years`,
+        : `the validity is not the profile's ${lifetimeText(profile)}`,
   },
   {
     id: 'extensions-as-profile',
@@ -160,12 +160,16 @@ function matchesTemplate(
       return sameOctets(parsedExtensions.authorityKeyIdentifier, issuerKeyIdentifier(template))
     case 'subjectAltName':
       return sameNames(parsedExtensions.subjectAltName ?? [], template.names)
+    case 'id-pkix-ocsp-nocheck':
+      // It has no value to compare: see isShortest.
+      return true
   }
 }
 
 /** Whether the encoding contains no more than the decoded value: no trailing zero bits, no additional members. */
 function isShortest(type: ProfileExtension['type'], value: Uint8Array = new Uint8Array()): boolean {
   const der = parseDer(value)
+  if (type === 'id-pkix-ocsp-nocheck') return contentOf(der, 'null').length === 0
   // X.690, 11.2.2: a named bit list ends with a bit that is set.
   if (type === 'keyUsage') return ((readBitString(der).at(-1) ?? 0) >> (der.content[0] ?? 0)) % 2 === 1
   // Only the keyIdentifier, like fioctl.
@@ -176,8 +180,8 @@ function sameNames(a: readonly GeneralName[], b: readonly GeneralName[]): boolea
   return a.length === b.length && a.every(({ type, value }, at) => type === b[at]?.type && value === b[at]?.value)
 }
 
-function within({ years }: Profile, { notBefore, notAfter }: Validity): boolean {
-  return notAfter <= latestEnd(notBefore, years)
+function within(profile: Profile, { notBefore, notAfter }: Validity): boolean {
+  return notAfter <= latestEnd(notBefore, lifetimeOf(profile))
 }
 
 function sameNameOr(actual: Name, expected: Name, what: string): string | null {

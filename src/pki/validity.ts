@@ -26,15 +26,19 @@ export function validityFrom(
   issuer: Pick<Validity, 'notBefore' | 'notAfter'> | null,
 ): Validity {
   const start = new Date(Math.floor(now.getTime() / 1000) * 1000)
-  const profileEnd = typeof lifetime === 'number' ? yearsAfter(start, lifetime) : daysAfter(start, lifetime.days)
+  const profileEnd = endOf(start, lifetime)
   const notBefore = issuer === null ? hourBefore(start) : notBeforeUnder(issuer, start)
   const capped = issuer !== null && profileEnd > issuer.notAfter
   return { notBefore, notAfter: capped ? issuer.notAfter : profileEnd, capped }
 }
 
-/** The latest notAfter of a certificate of `years` years whose notBefore is an hour before its issuance. */
-export function latestEnd(notBefore: Date, years: number): Date {
-  return yearsAfter(new Date(notBefore.getTime() + BACKDATE), years)
+/** The latest notAfter of a certificate of that lifetime whose notBefore is an hour before its issuance. */
+export function latestEnd(notBefore: Date, lifetime: Lifetime): Date {
+  return endOf(new Date(notBefore.getTime() + BACKDATE), lifetime)
+}
+
+function endOf(start: Date, lifetime: Lifetime): Date {
+  return typeof lifetime === 'number' ? yearsAfter(start, lifetime) : daysAfter(start, lifetime.days)
 }
 
 /** Not backdated under an issuer that is not valid at `start`, so that the rules refuse the certificate. */

@@ -1,12 +1,14 @@
 import type { FastifyInstance } from 'fastify'
 import { FpkiError } from '../errors.js'
 import type { Log } from './log.js'
-import type { TextMember } from './protocol.js'
+import { sendError, type TextMember } from './protocol.js'
 
 /** What the servers of fpki say of errors. */
 export interface ErrorTexts {
-  /** The member of a JSON error with its text. */
+  /** See {@link TextMember}. */
   readonly member: TextMember
+  /** The content types of bodies; by default JSON. */
+  readonly bodies?: string
   /** The size limit of a body, such as `1 MB`. */
   readonly maxBody: string
   /** What is not possible right now, as a clause; null when the error is not one that passes. */
@@ -17,21 +19,22 @@ export interface ErrorTexts {
 
 /** Sets the responses to refused requests, unknown paths and failures. */
 export function addErrorHandlers(app: FastifyInstance, log: Log, texts: ErrorTexts): void {
-  const { member, maxBody } = texts
+  const { member, maxBody, bodies = 'application/json' } = texts
   const reasons: Readonly<Record<string, string>> = {
     FST_ERR_CTP_BODY_TOO_LARGE: `the body is larger than ${maxBody}`,
-    FST_ERR_CTP_INVALID_MEDIA_TYPE: 'the body must be application/json',
+    FST_ERR_CTP_INVALID_MEDIA_TYPE: `the body must be ${bodies}`,
     FST_ERR_CTP_EMPTY_JSON_BODY: 'the body is empty',
   }
-  app.setNotFoundHandler((_, reply) => reply.code(404).send({ [member]: 'not found' }))
+  const broken = bodies === 'application/json' ? 'invalid request: the body is not valid JSON' : 'invalid request'
+  app.setNotFoundHandler((_, reply) => sendError(reply, 404, member, 'not found'))
   app.setErrorHandler((error, _, reply) => {
     const { statusCode = 500, code = '' } = error as { statusCode?: number; code?: string }
     const isClientError = statusCode >= 400 && statusCode < 500
     const { status, text } = isClientError
-      ? { status: statusCode, text: reasons[code] ?? 'invalid request: the body is not valid JSON' }
+      ? { status: statusCode, text: reasons[code] ?? broken }
       : failure(error, log, texts)
     if (status === 503) reply.header('Retry-After', String(texts.retryAfter))
-    return reply.code(status).send({ [member]: text })
+    return sendError(reply, status, member, text)
   })
 }
 

@@ -16,7 +16,7 @@ export interface HttpServerOptions {
   readonly maxBodyBytes: number
   /** After so many requests, a connection is closed; 0, the default: never. */
   readonly maxRequestsPerSocket?: number
-  /** The member of a JSON error with its text. */
+  /** See {@link TextMember}. */
   readonly textMember: TextMember
 }
 

@@ -31,6 +31,26 @@ export function inFlightOnly(): RequestMetrics {
   }
 }
 
+/** The metrics of the process, for servers that share one. */
+export function processMetrics(): {
+  text(residentBytes: number): Promise<string>
+  readonly contentType: string
+} {
+  const registry = new Registry()
+  const memory = residentMemory([registry])
+  return {
+    text: (residentBytes) => {
+      memory.set(residentBytes)
+      return registry.metrics()
+    },
+    contentType: registry.contentType,
+  }
+}
+
+function residentMemory(registers: Registry[]): Gauge {
+  return new Gauge({ name: 'process_resident_memory_bytes', help: 'Resident memory size in bytes.', registers })
+}
+
 /** The metrics of the embedded Factory API. */
 export interface Metrics extends RequestMetrics {
   /** In the text format of Prometheus. */
@@ -56,7 +76,7 @@ export function newMetrics(version: string, started: Date): Metrics {
   const spent = counter('fpki_api_request_seconds_total', 'Total duration of requests in seconds.')
   const inFlight = gauge('fpki_api_requests_in_flight', 'Number of requests in progress.')
   const held = gauge('fpki_api_tokens', 'Number of API tokens.')
-  const memory = gauge('process_resident_memory_bytes', 'Resident memory size in bytes.')
+  const memory = residentMemory(registers)
   let open = 0
   return {
     begin: () => {

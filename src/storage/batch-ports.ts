@@ -9,6 +9,7 @@ export interface BatchFile {
 
 /** A file of an existing folder in the directory of the batch. */
 export interface FolderFile extends BatchFile {
+  /** `.` is the directory itself. */
   readonly folder: string
 }
 
@@ -50,7 +51,7 @@ export interface FileBatch {
 /** A file that is written piece by piece and has no name before it is complete. */
 export interface StreamedFile {
   write(content: Uint8Array): Promise<void>
-  /** Syncs it and gives it its name. Throws ERR_EXISTS when that exists and is not to be kept. */
+  /** Syncs it and gives it its name. Throws ERR_EXISTS when that exists and is neither to be kept nor replaced. */
   finish(): Promise<void>
   /** Removes it. */
   stop(): Promise<void>
@@ -63,8 +64,8 @@ export interface BatchFiles {
   /**
    * For a file at `path`, whose directory exists. Removes what a killed process left there.
    *
-   * @param existing what to do with an earlier file of that name: refuse, or keep it as `path.bak`
+   * @param existing what to do with an earlier file of that name: refuse, keep it as `path.bak`, or atomically replace it
    * @throws FpkiError ERR_EXISTS
    */
-  openFile(path: string, mode: number, existing: 'refuse' | 'keep'): Promise<StreamedFile>
+  openFile(path: string, mode: number, existing: 'refuse' | 'keep' | 'replace'): Promise<StreamedFile>
 }

@@ -8,7 +8,7 @@ interface Streaming {
   readonly path: string
   /** Where it is written. */
   readonly staged: string
-  readonly existing: 'refuse' | 'keep'
+  readonly existing: 'refuse' | 'keep' | 'replace'
   readonly file: NewFile
   readonly staging: Staging
 }
@@ -21,6 +21,10 @@ export function streamedFile(fs: FileSystem, { path, staged, existing, file, sta
       explainSystemErrors(path, async () => {
         await file.sync()
         await file.close()
+        if (existing === 'replace') {
+          await fs.rename(staged, path)
+          return staging.close()
+        }
         await (existing === 'keep' ? replaceKept : linkNew)(fs, staged, path)
         await closeAfter(fs, path, staging)
       }),

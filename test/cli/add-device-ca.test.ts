@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { addDeviceCaResult, showPkiResult } from '../../src/index.js'
 import { output } from '../support/cli.js'
 import { copiedPki, type Made, x509 } from './made.js'
+import { expectRefusal } from './refusal.js'
 import { modes, snapshot } from './snapshot.js'
 
 async function add({ home, directory }: Made, ...words: readonly string[]) {
@@ -16,6 +17,12 @@ async function deviceCasOf({ home }: Made): Promise<readonly string[]> {
   const { deviceCas } = showPkiResult.parse(JSON.parse((await home.fpki(['ca', 'show', '--json'])).stdout))
   return deviceCas.map(({ pem }) => pem)
 }
+
+test('--crl-sign is of a local-ca only', async () => {
+  const { home, directory } = await copiedPki()
+  const words = ['ca', 'add-device-ca', directory, '--online-ca', '--crl-sign']
+  await expectRefusal(home, words, { status: 2, code: 'ERR_USAGE', names: ['--crl-sign', 'local-ca'] })
+})
 
 /** New and changed files of the directory, except those in .fpki. */
 async function changedSince(before: Awaited<ReturnType<typeof snapshot>>, directory: string) {

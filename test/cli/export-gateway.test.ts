@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { exportGatewayResult } from '../../src/index.js'
 import { nodeFileSystem } from '../../src/storage/node-file-system.js'
 import { newHome, output } from '../support/cli.js'
+import { recordDevices, uuidNumber } from '../support/device-register.js'
 import { pkiWithThreeCas } from './device-cas.js'
 import { copiedPki, type Made, madePki, x509 } from './made.js'
 import { expectRefusal } from './refusal.js'
@@ -152,7 +153,42 @@ test.each([
   expect(await readFile(join(made.home.path, 'gateway', 'tls.pem'), 'utf8')).toBe(tls)
   await output('mv', [path, `${path}.old`])
   const { document } = await exported(made, '--replace', '--listen', '9443', '--upstream', 'http://localhost:81')
-  expect(document.options).toEqual({ listen: '9443', upstream: 'http://localhost:81', at: null })
+  expect(document.options).toEqual({ listen: '9443', upstream: 'http://localhost:81', at: null, denyList: false })
+})
+
+describe('the deny list', () => {
+  const list = (made: Made) => join(made.home.path, 'gateway', 'denied-devices.map')
+
+  test('is empty at first, and stays with --replace', async () => {
+    const made = await copiedPki()
+    const { document } = await exported(made, '--deny-list')
+    expect(document).toMatchObject({ options: { denyList: true }, changed: document.files })
+    expect(document.files).toContain('denied-devices.map')
+    expect(await readFile(list(made), 'utf8')).toMatch(
+      /^# Made by fpki .*\nmap \$ssl_client_serial \$fpki_denied \{\n +default "";\n\}\n$/,
+    )
+    await recordDevices(made.directory, [{ uuid: uuidNumber(1) }])
+    await made.home.fpki(['devices', 'deny', made.directory, uuidNumber(1)])
+    const publish = ['devices', 'publish', made.directory, '--nginx-map', list(made)]
+    expect(await made.home.fpki(publish)).toMatchObject({ status: 0 })
+    const filled = await readFile(list(made), 'utf8')
+    expect(filled).toMatch(/"[0-9A-F]{40}" certificateHold;/)
+    const again = await exported(made, '--replace')
+    expect(again.document).toMatchObject({ options: { denyList: true }, changed: [] })
+    expect(await readFile(list(made), 'utf8')).toBe(filled)
+    const without = await exported(made, '--replace', '--no-deny-list')
+    expect(without.stderr).toContain('nginx.conf has no deny list any more')
+    expect(await readFile(join(made.home.path, 'gateway', 'nginx.conf'), 'utf8')).not.toContain('fpki_denied')
+    expect(await readFile(list(made), 'utf8')).toBe(filled)
+  })
+
+  test('is not that of somebody else', async () => {
+    const made = await copiedPki()
+    await exported(made)
+    await writeFile(list(made), 'map $ssl_client_serial $fpki_denied {}\n')
+    const refusal = { status: 3, code: 'ERR_EXISTS', names: [list(made)] } as const
+    await expectRefusal(made.home, words(made, '--replace', '--deny-list'), refusal)
+  })
 })
 
 describe('the options in an nginx.conf', () => {

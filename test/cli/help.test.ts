@@ -258,6 +258,8 @@ async function deviceScene({ path }: Home): Promise<void> {
   await recordDevices(directory, [{ uuid }])
   await withRegister(directory, (register) => register.lines.create('site-a', UNLIMITED, ISSUED_AT))
   await writeFile(join(path, 'shipped.csv'), `uuid,box\n${uuid},1\n`)
+  await writeFile(join(path, 'uuids.txt'), `${uuid}\n`)
+  await writeFile(join(path, 'seen.log'), `2026-07-28T12:00:00Z ${'4f'.repeat(20)}\n`)
 }
 
 const NEW_REQUEST =

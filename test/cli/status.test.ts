@@ -6,6 +6,7 @@ import { pkiDirectory } from '../../src/directory/pki-directory.js'
 import { thisMachine } from '../../src/machine/index.js'
 import { type PkiStatusResult, pkiStatusResult } from '../../src/operations/audit/status-pki.js'
 import { output } from '../support/cli.js'
+import { recordDevices, uuidNumber } from '../support/device-register.js'
 import { editJournal } from '../support/journal.js'
 import { parsePrometheus } from '../support/prometheus.js'
 import { forge, put } from './forge.js'
@@ -399,4 +400,31 @@ test.each([
   ['# HELP a A.\n# TYPE a gauge\na 1\n# HELP b B.\n# TYPE b gauge\na 2\n', 'samples not grouped'],
 ])('the metrics parser of this test refuses %j: %s', (text) => {
   expect(() => parsePrometheus(text)).toThrow()
+})
+
+describe('the devices of a PKI', () => {
+  test('are counted by what is going to happen to them, in words, JSON and metrics', async () => {
+    const pki = await copiedPki()
+    const notAfter = Date.now() + 40 * 86_400_000
+    await recordDevices(pki.directory, [
+      { uuid: uuidNumber(1), notAfter },
+      { uuid: uuidNumber(2) },
+      { uuid: uuidNumber(3) },
+    ])
+    await pki.home.fpki(['devices', 'deny', pki.directory, uuidNumber(3)])
+    const month = new Date(notAfter).toISOString().slice(0, 7)
+    const { stdout } = await pki.home.fpki(['ca', 'status', pki.directory])
+    expect(stdout).toContain('\n  3 devices, 0 in production; 1 expires before ')
+    expect(stdout).toContain(`\n  denied: 1; renewals not confirmed yet: 0\n  expiring: ${month} 1, later 1\n`)
+    const { document } = await statusJson(pki, [pki.directory])
+    const devices = document.pkis[0]?.devices
+    expect(devices).toMatchObject({ denied: 1, unconfirmed: 0 })
+    expect(devices?.expiringByMonth).toHaveLength(14)
+    expect(devices?.expiringByMonth).toContainEqual({ month, devices: 1 })
+    expect(devices?.expiringByMonth).toContainEqual({ month: 'later', devices: 1 })
+    const metrics = parsePrometheus((await pki.home.fpki(['ca', 'status', pki.directory, '--prometheus'])).stdout)
+    const value = (name: string, of?: string) =>
+      metrics.find(({ metric, labels }) => metric === `fpki_devices_${name}` && labels['month'] === of)?.value
+    expect([value('denied'), value('unconfirmed'), value('expiring_by_month', month)]).toEqual([1, 0, 1])
+  })
 })

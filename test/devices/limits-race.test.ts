@@ -42,7 +42,9 @@ test.each([
     const ids = await run(`select lines.id as line, cas.id as ca from lines, cas where lines.name = '${LINE}'`)
     const line = { id: Number(ids.rows[0].line), name: LINE }
     const ca = Number(ids.rows[0].ca)
-    const entries = [mine, next].map((certificate): Entry => ({ certificate, issuedAt: NOON, state: 'active', ca }))
+    const entries = [mine, next].map(
+      (certificate): Entry => ({ certificate, issuedAt: NOON, state: 'active', endedAt: null, ca }),
+    )
     const record = orders(db, POSTGRES, transactionsOf(db, POSTGRES), lookUpAll)
     const outcomes = await record({ line, entries, by: 'this', at: NOON, announce: false })
     expect(outcomes).toMatchObject([

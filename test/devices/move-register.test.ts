@@ -8,8 +8,10 @@ import { ALL_DEVICES, type DeviceRegister, type StoredCertificate } from '../../
 import { postgresTables, sqliteTables, type TableStore } from '../../src/devices/table-store.js'
 import { thisMachine } from '../../src/machine/index.js'
 import { temporaryDirectory } from '../support/cli.js'
+import { deviceIn, OVERLAP, renewalOf } from './life-scene.js'
 import { emptyPostgres, postgresScene } from './postgres-scene.js'
 import {
+  CA,
   collect,
   commitOf,
   DAY,
@@ -51,6 +53,11 @@ async function fill(register: DeviceRegister): Promise<void> {
   const station = { line: 'l', name: 'a', fingerprint: 'ab'.repeat(32), notAfter: NOON + DAY, createdAt: NOON }
   await register.credentials.createStation(station)
   await register.commit(commitOf(newCertificates(1), { announce: true }))
+  const renewed = await deviceIn(register)
+  await register.renew({ at: NOON + DAY, overlap: OVERLAP, certificates: [renewalOf(renewed)] })
+  const external = newCertificate()
+  await register.importKeys({ line: 'l', ca: CA, at: NOON, notAfter: NOON + DAY, keys: [external] })
+  await register.deny([external.uuid, one.uuid], { reason: 'keyCompromise', at: NOON + DAY, announce: true })
   const job = await register.jobs.begin('l', NOON)
   await register.jobs.finish(job, NOON + 1, { issued: 1, reused: 2, refused: 3 })
 }
@@ -59,19 +66,18 @@ async function fill(register: DeviceRegister): Promise<void> {
 async function contents(register: DeviceRegister) {
   const certificates = await collect(register.certificates(ALL_DEVICES))
   const some = certificates.slice(0, 50).map(({ device }) => register.device(device.uuid))
-  const of = ({ serial, der, keyHash, issuedAt, notAfter, state }: StoredCertificate) => [
+  const of = ({ serial, der, keyHash, issuedAt, notAfter, state, endedAt, seenAt }: StoredCertificate) => [
     serial,
     Buffer.from(der).toString('hex'),
     Buffer.from(keyHash).toString('hex'),
-    issuedAt,
-    notAfter,
-    state,
+    ...[issuedAt, notAfter, state, endedAt, seenAt],
   ]
   const all = {
     ...{ head: await register.head(), lines: await register.lines.list(), jobs: await register.jobs.list(100) },
     devices: certificates.map(({ device, certificate }) => [device, of(certificate)]),
     ...{ tokens: await register.credentials.tokens(null), stations: await register.credentials.stations(null) },
     outbox: await register.outbox.state(),
+    revoked: await collect(register.revoked({ ca: null, at: NOON + DAY })),
     details: (await Promise.all(some)).map((details) => details?.certificates.map(of)),
   }
   return {
@@ -101,13 +107,13 @@ describe('moving a register', () => {
       register: 1,
       lines: 2,
       cas: 2,
-      devices: 1107,
-      certificates: 1108,
-      keys: 1108,
+      devices: 1109,
+      certificates: 1110,
+      keys: 1111,
       tokens: 1,
       listed_devices: 2,
       stations: 1,
-      outbox: 1,
+      outbox: 3,
       jobs: 1,
     })
     const moved = {

@@ -5,9 +5,11 @@ import { DatabaseSync } from '@photostructure/sqlite'
 import { describe, expect, test } from 'vitest'
 import { copyDeviceRegister, openDeviceRegister } from '../../src/devices/open.js'
 import { ALL_DEVICES } from '../../src/devices/register.js'
+import { connect } from '../../src/devices/sqlite.js'
+import { migrate } from '../../src/devices/sqlite-schema.js'
 import { thisMachine } from '../../src/machine/index.js'
 import { temporaryDirectory } from '../support/cli.js'
-import { collect, commitOf, NOON, newCertificates, sqliteScene, wordsOf } from './register-scene.js'
+import { CA, collect, commitOf, DAY, NOON, newCertificates, sqliteScene, wordsOf } from './register-scene.js'
 
 const PORTS = thisMachine()
 
@@ -150,6 +152,48 @@ describe('is refused:', () => {
     )
     const register = await open()
     expect(await register.lines.list()).toHaveLength(1)
+    await register.close()
+  })
+
+  test('a register of an older fpki has its denials on hold, and what waited still waits', async () => {
+    const { path, open } = await sqliteScene()
+    await writeFile(path, '', { mode: 0o600 })
+    const older = await connect(path, 'write')
+    await migrate(older, { id: 'ab', createdAt: 0 }, 3)
+    const uuid = '000000000000400080000000000000ff'
+    const [times, certificate] = [`${NOON}, ${NOON + DAY}`, `x'0102', x'${'ab'.repeat(32)}', x'3000'`]
+    older.exec(`insert into cas (fingerprint) values ('${CA}');
+      insert into devices (uuid, line, ca, is_production, created_at, issued_at, not_after, state)
+        values (x'${uuid}', 1, 1, 0, ${NOON}, ${times}, 'denied');
+      insert into keys (key_hash, device) values (x'${'ab'.repeat(32)}', 1);
+      insert into certificates (device, serial, key_hash, der, issued_at, not_after, state, ended_at)
+        values (1, ${certificate}, ${times}, 'denied', ${NOON + 1});
+      insert into outbox (device, certificate, created_at, next_at) values (1, 1, ${NOON}, ${NOON})`)
+    await older.close()
+    const register = await open()
+    const device = '00000000-0000-4000-8000-0000000000ff'
+    expect(await register.statuses(['0102'], NOON + 2)).toMatchObject([
+      { uuid: device, ca: CA, revocation: { at: NOON + 1, reason: 'certificateHold' } },
+    ])
+    expect(await register.allow([device], { at: NOON + 2, announce: false })).toEqual([device])
+    expect(await register.device(device)).toMatchObject({ state: 'active', certificates: [{ state: 'active' }] })
+    const [waiting] = await register.outbox.take({ count: 1, at: NOON + 3, until: NOON + 4 })
+    expect(waiting).toMatchObject({ action: 'announce', uuid: device, serial: '0102' })
+    await register.close()
+  })
+
+  test.each([
+    ["update devices set state = 'denied' where id = 1", '1 devices are denied without a time and a reason'],
+    ['update devices set denied_at = 1 where id = 1', '1 devices are denied without a time and a reason'],
+    ['update certificates set ended_at = 1 where id = 1', '1 certificates are active and have an end'],
+    ["update certificates set state = 'superseded' where id < 3", '2 certificates are active and have an end'],
+    ['update certificates set device = 1 where id = 2', '1 certificates have a key that is not that of their device'],
+    ['delete from certificates where id = 3', '1 devices have no certificate'],
+  ])('a register that contradicts itself is damaged: %s', async (change, damage) => {
+    const { path, open } = await closedRegister()
+    runSql(path, change)
+    const register = await open()
+    expect(await register.damage()).toContain(damage)
     await register.close()
   })
 

@@ -2,10 +2,12 @@ import { randomBytes } from 'node:crypto'
 import { describe } from 'vitest'
 import { DEFAULT_LINE, DEFAULT_REISSUE_WINDOW } from '../../src/devices/register.js'
 import { tableShapes } from '../../src/devices/table-shapes.js'
+import { lifeContractOf } from './life-contract.js'
 import { postgresScene } from './postgres-scene.js'
 import { contractOf } from './register-contract.js'
 import { NOON } from './register-scene.js'
 import { registrationContractOf } from './registration-contract.js'
+import { renewalContractOf } from './renewal-contract.js'
 
 /** Making the tables takes most of the time of a test, so all have the same ones, and find them as new ones would be. */
 let tables: ReturnType<typeof postgresScene> | null = null
@@ -31,3 +33,5 @@ async function emptied() {
 // Each contract has its own hooks, which would run for the tests of the other.
 describe('the register in PostgreSQL', () => contractOf(emptied))
 describe('the register in PostgreSQL, for the registration service', () => registrationContractOf(emptied))
+describe('the register in PostgreSQL, for renewals', () => renewalContractOf(emptied))
+describe('the register in PostgreSQL, for the later life of devices', () => lifeContractOf(emptied))

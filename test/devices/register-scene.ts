@@ -48,7 +48,8 @@ export function commitOf(certificates: readonly NewCertificate[], other: Partial
 }
 
 export function importedOf(certificate: NewCertificate, other: Partial<ImportedCertificate> = {}): ImportedCertificate {
-  return { ...certificate, line: DEFAULT_LINE, ca: CA, issuedAt: NOON, state: 'active', ...other }
+  const life = { state: 'active', endedAt: null, seenAt: null, denied: null } as const
+  return { ...certificate, line: DEFAULT_LINE, ca: CA, issuedAt: NOON, ...life, ...other }
 }
 
 /** What became of each: `committed`, `existing`, or the code of the refusal. */

@@ -2,9 +2,11 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import type { NewCertificate } from '../../src/devices/register.js'
 import type { ServiceRegister } from '../../src/operations/registration/issuing-thread/calls.js'
 import { registerInThread } from '../../src/operations/registration/issuing-thread/in-thread.js'
 import { temporaryDirectory } from '../support/cli.js'
+import { deviceIn, renewalOf } from './life-scene.js'
 import {
   commitOf,
   DAY,
@@ -40,9 +42,10 @@ async function programOf(text: string): Promise<string> {
 
 /** What the methods that only read resolve to. */
 async function readings(
-  { head, lookUp, lines, credentials, outbox }: ServiceRegister,
-  keys: Parameters<ServiceRegister['lookUp']>[0],
+  { head, lookUp, lines, credentials, outbox, presented, statuses, lifeCounts }: ServiceRegister,
+  keys: readonly NewCertificate[],
 ) {
+  const serials = [...keys.map(({ serial }) => serial), 'ff']
   return {
     head: await head(),
     lookUp: await lookUp(keys),
@@ -55,6 +58,9 @@ async function readings(
     station: await credentials.stationByCertificate('ab'.repeat(32)),
     listed: await credentials.listed('0123456789abcdef', { uuid: 'x', serialNumber: 'S1', keyHash: null }),
     outbox: await outbox.state(),
+    presented: await presented(serials),
+    statuses: await statuses(serials, NOON + DAY),
+    lifeCounts: await lifeCounts(NOON),
   }
 }
 
@@ -84,6 +90,15 @@ describe('a register in a thread', () => {
     expect(wordsOf(outcomes)).toEqual(['committed', 'existing', 'key-reused'])
     await there.abandon([second.uuid], NOON)
     expect(await here.device(second.uuid)).toMatchObject({ state: 'abandoned' })
+  })
+
+  test('renews certificates, and records those that were seen', async () => {
+    const { here, there } = await scene()
+    const old = await deviceIn(here)
+    const next = renewalOf(old)
+    expect(wordsOf(await there.renew({ at: NOON, overlap: DAY, certificates: [next] }))).toEqual(['committed'])
+    expect(await there.seen([{ serial: next.serial, at: NOON + MINUTE }])).toMatchObject({ first: 1, superseded: 1 })
+    expect((await here.presented([old.serial]))[0]).toMatchObject({ isReplaced: true })
   })
 
   test('works off the outbox', async () => {

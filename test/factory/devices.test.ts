@@ -19,6 +19,8 @@ function answer(status: number, body = '', headers: Readonly<Record<string, stri
   return { kind: 'answer', status, body, headers }
 }
 
+const UUID = '5f0e1c2d-3b4a-4c5d-8e9f-0a1b2c3d4e5f'
+
 function wordsOf(outcome: PutOutcome) {
   return outcome.kind === 'done' ? { kind: 'done' } : { kind: outcome.kind, message: outcome.error.message }
 }
@@ -107,4 +109,62 @@ test('stops at once when it is aborted', async () => {
   const reason = new Error('enough')
   setTimeout(() => abort.abort(reason), 20)
   await expect(put).rejects.toBe(reason)
+})
+
+describe('to deny a device', () => {
+  const path = `/ota/devices/${UUID}/?factory=acme&by-uuid=1`
+
+  test.each([
+    [200, '{}', 'done'],
+    [204, '', 'done'],
+    [400, '', 'refused'],
+    [409, '', 'refused'],
+    [401, '', 'unavailable'],
+    [403, '', 'unavailable'],
+    [500, '', 'unavailable'],
+  ])('deletes it: %i %s means that it is %s', async (status, body, kind) => {
+    const { api, server } = await overHttp()
+    server.others.set(path, () => ({ status, body: body === '' ? {} : JSON.parse(body) }))
+    expect((await api.devices.deny(UUID, ONCE)).kind).toBe(kind)
+    expect(server.seen).toMatchObject([{ method: 'DELETE', path, headers: { 'osf-token': TOKEN }, body: '' }])
+  })
+
+  test.each([
+    // It is denied already.
+    [200, 'done'],
+    [404, 'unknown'],
+    // A server without that path.
+    [405, 'unknown'],
+    [503, 'unavailable'],
+  ])(
+    'looks for it among the denied ones when there is no such device: %i means that it is %s',
+    async (status, kind) => {
+      const { api, server } = await overHttp()
+      server.others.set(path, () => ({ status: 404, body: { message: 'no such device' } }))
+      server.others.set(`/ota/factories/acme/denied-devices/${UUID}/`, () => ({ status, body: {} }))
+      expect((await api.devices.deny(UUID, ONCE)).kind).toBe(kind)
+      expect(server.seen.map(({ method }) => method)).toEqual(['DELETE', 'GET'])
+    },
+  )
+})
+
+describe('to allow a device', () => {
+  const path = `/ota/factories/acme/denied-devices/${UUID}/`
+
+  test.each([
+    [200, 'done'],
+    // It is not denied.
+    [404, 'done'],
+    // It is denied for ever.
+    [403, 'refused'],
+    [401, 'unavailable'],
+    [503, 'unavailable'],
+  ])('ends its denial: %i means that it is %s', async (status, kind) => {
+    const { api, server } = await overHttp()
+    server.others.set(path, () => ({ status, body: { message: `it is ${status}` } }))
+    const outcome = await api.devices.allow(UUID, ONCE)
+    expect(outcome.kind).toBe(kind)
+    expect(outcome.kind === 'done' ? '' : outcome.error.message).toContain(kind === 'done' ? '' : `it is ${status}`)
+    expect(server.seen).toMatchObject([{ method: 'DELETE', path, headers: { 'osf-token': TOKEN }, body: '' }])
+  })
 })

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest'
 import { ask, freePort, startNginx, startUpstream, TLS_VERSIONS } from './support/nginx.js'
 import { newPki } from './support/pki.js'
 
-test('nginx admits devices of a batch, and rejects them once their CA is disabled', async () => {
+test('nginx admits devices of a batch, and rejects them once their CA is disabled or they are denied', async () => {
   const pki = await newPki()
   const [port, upstream] = [await freePort(), await startUpstream()]
   const fpki = async (...words: readonly string[]) => {
@@ -51,4 +51,21 @@ test('nginx admits devices of a batch, and rejects them once their CA is disable
   await exportIt('--replace')
   await nginx.reload()
   expect([await statuses(local), await statuses(site)]).toEqual([[200], [400]])
+
+  const [denied, ...others] = local.map((device) => [device])
+  const uuid = denied?.[0]?.uuid ?? ''
+  const publish = () => fpki('devices', 'publish', pki.directory, '--nginx-map', join(gateway, 'denied-devices.map'))
+  await exportIt('--replace', '--deny-list')
+  await fpki('devices', 'deny', pki.directory, uuid)
+  await publish()
+  await nginx.reload()
+  expect([await statuses(denied ?? []), await statuses(others.flat())]).toEqual([[403], [200]])
+  // Another export keeps the list; the end of the denial is on the next one.
+  await exportIt('--replace')
+  await nginx.reload()
+  expect(await statuses(denied ?? [])).toEqual([403])
+  await fpki('devices', 'allow', pki.directory, uuid)
+  await publish()
+  await nginx.reload()
+  expect(await statuses(denied ?? [])).toEqual([200])
 })

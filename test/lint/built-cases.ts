@@ -87,6 +87,21 @@ export const BUILT_CASES: readonly Case[] = [
     ['not-der', 'extension-extra'],
   ],
   ['version 1 with extensions', buildCertificate({ version: Buffer.alloc(0) }), ['version-not-3']],
+  [
+    'an OCSP responder that is a CA, and without nocheck',
+    buildCertificate({
+      notBefore: utcTime('261215094355Z'),
+      notAfter: utcTime('270110094355Z'),
+      extensions: [
+        keyUsage,
+        extension('2.5.29.37', sequence(objectIdentifier('1.3.6.1.5.5.7.3.9'))),
+        critical('2.5.29.19', sequence(tlv(0x01, Buffer.of(0xff)))),
+        others.subjectKeyIdentifier,
+        authorityKeyIdentifier,
+      ],
+    }),
+    ['ca-on-responder', 'ocsp-no-check-missing'],
+  ],
   ['version 2', buildCertificate({ version: tlv(0xa0, integer(1)) }), ['version-not-3']],
   ['a request with algorithm parameters', csrWithParameters(), ['algorithm-parameters']],
   [

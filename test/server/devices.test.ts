@@ -236,7 +236,15 @@ test('fioctl devices delete, list-denied and delete-denied', async () => {
   expect(await state()).toBe('active')
   expect((await fioctl.deleteDenied(uuidNumber(1))).status).toBe(404)
   expect((await fioctl.deleteDenied('x')).status).toBe(404)
-  expect(numbersOf(await fioctl.listDenied())).toEqual([2])
+  const path = (number: number) => `/ota/factories/acme/denied-devices/${uuidNumber(number)}/`
+  expect(await fioctl.call('GET', path(2))).toMatchObject({ status: 200, body: { uuid: uuidNumber(2) } })
+  expect((await fioctl.call('GET', path(1))).status).toBe(404)
+  const final = { reason: 'keyCompromise' as const, at: Date.now(), announce: false }
+  await withRegister(directory, (register) => register.deny([uuidNumber(3)], final))
+  const refused = { status: 403, body: { msg: 'the device is denied for ever (keyCompromise)' } }
+  expect(await fioctl.deleteDenied(uuidNumber(3))).toEqual(refused)
+  await withRegister(directory, (register) => register.deny([uuidNumber(2)], final))
+  expect(numbersOf(await fioctl.listDenied())).toEqual([2, 3])
 })
 
 test('a DELETE may have an empty body, and its length', async () => {

@@ -59,7 +59,7 @@ const BACKGROUND = [
   '  rm -f ready',
   '  fpki "$@" > /dev/null 2> ready &',
   '  running="$running $!"',
-  '  until grep -qsE "^(Registering devices at|Relaying) " ready; do kill -0 $!; sleep 0.05; done',
+  '  until grep -qsE "^(Registering devices at|Renewing certificates at|Answering OCSP requests at|Relaying) " ready; do kill -0 $!; sleep 0.05; done',
   '}',
 ].join('\n')
 
@@ -183,6 +183,21 @@ export const GUIDES: Readonly<Record<string, Guide>> = {
       ],
     ],
   },
+  'docs/renewal.md': {
+    begins: 'empty',
+    ports: { 8445: 'port', 9101: 'status' },
+    instead: [['\nfpki devices serve', '\nbackground devices serve']],
+    before: [['fpki ca create', BACKGROUND]],
+  },
+  'docs/ocsp.md': {
+    begins: 'with a PKI',
+    ports: { 8446: 'port', 9101: 'status' },
+    instead: [
+      ['\nfpki devices serve', '\nbackground devices serve'],
+      ['/client.pem\n', "/client.pem > answer\ngrep '/client.pem: good$' answer\n"],
+    ],
+    before: [['fpki devices issue', `${BACKGROUND}\necho 5f0e1c2d-0000-4000-8000-000000000001 > uuids.txt`]],
+  },
   'docs/from-registration-ref.md': {
     begins: 'with a PKI',
     before: [
@@ -231,6 +246,27 @@ export const GUIDES: Readonly<Record<string, Guide>> = {
     begins: 'with a PKI',
     instead: [['--listen 8443', '--listen "$port"']],
     before: [['fpki api export-gateway acme /srv/gateway --replace', NGINX]],
+  },
+  'docs/denial.md': {
+    begins: 'with a PKI',
+    instead: [
+      ['acme /srv/gateway --deny-list', 'acme /srv/gateway --deny-list --listen "$port"'],
+      ['--from /var/log/nginx/seen.log', '--from var/log/nginx/seen.log'],
+    ],
+    before: [
+      [
+        'fpki devices deny "$HOME/acme" "$uuid"',
+        'echo "$uuid" > uuids.txt\nfpki devices issue "$HOME/acme" --from uuids.txt --make-keys --out devices/',
+      ],
+      ['nginx -t && nginx -s reload', NGINX],
+      ['fpki devices seen', 'mkdir -p var/log/nginx\necho - > var/log/nginx/seen.log'],
+    ],
+    notHere: [
+      [
+        'fpki devices publish "$HOME/acme" --foundries --api foundries',
+        'the API of Foundries; test/cli/devices/publish.test.ts',
+      ],
+    ],
   },
   'docs/configuration.md': {
     begins: 'with a PKI',

@@ -55,7 +55,8 @@ export async function serveDevices(
 
 async function readyUrl(child: ChildProcess, said: () => string): Promise<string> {
   while (child.exitCode === null) {
-    const [, url] = /^(?:Registering devices at|Relaying) (https?:\/\/[^\s,]+)/m.exec(said()) ?? []
+    const [, url] =
+      /^(?:Registering devices at|Renewing certificates at|Relaying) (https?:\/\/[^\s,]+)/m.exec(said()) ?? []
     if (url !== undefined) return url
     await new Promise((resolve) => setTimeout(resolve, 20))
   }

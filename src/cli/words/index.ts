@@ -37,13 +37,16 @@ import { addConfigSet } from './config/set.js'
 import { addConfigShow } from './config/show.js'
 import { addConfigUnset } from './config/unset.js'
 import { addCountDevices } from './devices/count.js'
+import { addAllowDevices, addDenyDevices } from './devices/denial.js'
 import { addExportDevices } from './devices/export.js'
 import { addImportDevices } from './devices/import.js'
 import { addIssue } from './devices/issue.js'
 import { addListDevices } from './devices/list.js'
+import { addOcspExport } from './devices/ocsp-export.js'
 import { addPublishDevices } from './devices/publish.js'
 import { addRelay } from './devices/relay.js'
 import { addReport } from './devices/report.js'
+import { addSeenDevices } from './devices/seen.js'
 import { addServeDevices } from './devices/serve.js'
 import { addShowDevice } from './devices/show.js'
 import { addStore } from './devices/store.js'
@@ -90,6 +93,7 @@ export const WORDS: Readonly<Record<Group | 'top', readonly Section[]>> = {
   devices: [
     { heading: 'Issue:', commands: [addIssue] },
     { heading: 'Register:', commands: [addServeDevices, addRelay, addPublishDevices] },
+    { heading: 'Deny:', commands: [addDenyDevices, addAllowDevices, addSeenDevices, addOcspExport] },
     { heading: 'Inspect:', commands: [addListDevices, addShowDevice, addCountDevices, addReport] },
     { heading: 'Move:', commands: [addExportDevices, addImportDevices] },
     { heading: 'Set up:', commands: [addStore] },

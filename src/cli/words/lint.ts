@@ -14,6 +14,7 @@ export function addLint(program: Command, io: Io): void {
         'device-ca',
         'tls',
         'device',
+        'ocsp-responder',
       ]),
     )
     .option('--strict', 'treat warnings as errors')

@@ -6,7 +6,7 @@ import { sameKey } from '../../pki/public-key.js'
 import { type Certificate, readPemCertificate } from '../../pki/read-certificate.js'
 import type { DurableFiles, Signer } from '../../ports.js'
 import { checkAbsolute } from '../../storage/absolute-path.js'
-import type { FactoryCertificates } from '../api.js'
+import type { CsrKind, FactoryCertificates } from '../api.js'
 import { type FactoryState, factoryFolder, keyPath, readState } from './state.js'
 
 /** What a device gateway needs from an embedded factory. */
@@ -31,36 +31,77 @@ interface GatewaySource {
  * @throws FpkiError ERR_NOT_INITIALIZED without a PKI or a tls-crt; ERR_BAD_FILE, ERR_BAD_KEY when the state is damaged
  */
 export async function readGateway(source: GatewaySource): Promise<GatewayMaterial> {
-  const { stateDirectory, factory, files } = source
+  const { factory } = source
+  const { folder, state } = await stateOf(source)
+  const certificates = state?.certificates ?? null
+  if (state === null || certificates === null || certificates.tlsCrt === null) throw noGateway(factory)
+  const tls = readPemCertificate(certificates.tlsCrt, 'tls-crt')
+  return { certificates, tls, tlsKey: await readServerKey(source, { folder, state }, tls, TLS) }
+}
+
+/** The EST server of an embedded factory. */
+export interface EstServerMaterial {
+  readonly certificates: FactoryCertificates
+  readonly estTls: Certificate
+  /** The private key of est-tls-crt, PEM. Secret. */
+  readonly estTlsKey: string
+}
+
+/**
+ * Reads the est-tls-crt of an embedded factory and its key, which no Factory API exposes. Writes nothing. null: the factory has
+ * none.
+ *
+ * @param hint what to do when its key is not there
+ * @throws FpkiError ERR_BAD_FILE, ERR_BAD_KEY when the state is damaged
+ */
+export async function readEstServer(source: GatewaySource, hint: string): Promise<EstServerMaterial | null> {
+  const { folder, state } = await stateOf(source)
+  const certificates = state?.certificates ?? null
+  if (state === null || certificates === null || certificates.estTlsCrt === null) return null
+  const estTls = readPemCertificate(certificates.estTlsCrt, 'est-tls-crt')
+  return {
+    certificates,
+    estTls,
+    estTlsKey: await readServerKey(source, { folder, state }, estTls, { ...EST_TLS, hint }),
+  }
+}
+
+async function stateOf({ stateDirectory, factory, files }: GatewaySource) {
   checkAbsolute(stateDirectory, 'state directory')
   const folder = factoryFolder(stateDirectory, checkFactoryName(factory, 'the caller'))
   const exists = (await files.list(folder)) !== null
   if (exists) await files.checkDirectory(folder)
-  const state = exists ? await readState(files, folder, factory) : null
-  const certificates = state?.certificates ?? null
-  if (state === null || certificates === null || certificates.tlsCrt === null) throw noGateway(factory)
-  const tls = readPemCertificate(certificates.tlsCrt, 'tls-crt')
-  return { certificates, tls, tlsKey: await readTlsKey(source, folder, state, tls) }
+  return { folder, state: exists ? await readState(files, folder, factory) : null }
 }
 
-async function readTlsKey(
+/** A server certificate, and how to make another one with a new key. */
+interface ServerCertificate {
+  readonly kind: CsrKind
+  readonly name: string
+  readonly hint: string
+}
+
+const TLS: ServerCertificate = {
+  kind: 'tls',
+  name: 'tls-crt',
+  hint: 'Restore it from a backup, or create a new key and certificate with `fpki ca rotate-tls DIR` (DIR is its PKI directory).',
+}
+const EST_TLS = { kind: 'estTls', name: 'est-tls-crt' } as const
+
+async function readServerKey(
   { files, openKey }: GatewaySource,
-  folder: string,
-  { csrs }: FactoryState,
+  { folder, state }: { readonly folder: string; readonly state: FactoryState },
   { publicKey }: Certificate,
+  { kind, name, hint }: ServerCertificate,
 ): Promise<string> {
-  const stored = csrs.findLast(
-    ({ kind, csr }) => kind === 'tls' && sameKey(parseAndVerifyCsr(csr, 'tls-csr').publicKey, publicKey),
+  const stored = state.csrs.findLast(
+    (one) => one.kind === kind && sameKey(parseAndVerifyCsr(one.csr, `the request for ${name}`).publicKey, publicKey),
   )
   const path = stored === undefined ? null : keyPath(folder, stored.kind, stored.generation)
   const pem = path === null ? null : await files.read(path, 16_384)
   const isItsKey = pem !== null && (await provesPossession(await openKey(pem, path ?? ''), publicKey.spki))
   if (isItsKey) return pem
-  throw new FpkiError(
-    'ERR_BAD_KEY',
-    `${path ?? folder} is not the key of tls-crt.`,
-    'Restore it from a backup, or create a new key and certificate with `fpki ca rotate-tls DIR` (DIR is its PKI directory).',
-  )
+  throw new FpkiError('ERR_BAD_KEY', `${path ?? folder} is not the key of ${name}.`, hint)
 }
 
 function noGateway(factory: string): FpkiError {

@@ -62,8 +62,8 @@ async function exchange(
 ): Promise<HttpAnswer> {
   const { url, method, headers, body: sent } = request
   const times = { headersTimeout: timeout, bodyTimeout: timeout }
-  const { origin, pathname: path } = new URL(url)
-  const call = { origin, path, method, headers: { ...headers }, body: sent, signal, ...times }
+  const { origin, pathname, search } = new URL(url)
+  const call = { origin, path: `${pathname}${search}`, method, headers: { ...headers }, body: sent, signal, ...times }
   const answer = await dispatcher.request(call)
   const header = (name: string) => [answer.headers[name] ?? []].flat()[0] ?? null
   const parts: Buffer[] = []

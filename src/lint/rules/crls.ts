@@ -1,6 +1,7 @@
 import { sameName } from '../../pki/name.js'
 import { sameOctets } from '../../pki/octets.js'
 import { serialToHex } from '../../pki/serial.js'
+import type { LintContext } from '../context.js'
 import type { LintCrl } from '../model.js'
 import { always, listed, type Rule, unless } from '../rule.js'
 import { hashOf, verifies } from '../signature.js'
@@ -8,7 +9,7 @@ import { hashOf, verifies } from '../signature.js'
 /** Revoke, disable, enable (docs/profile.md#crl). */
 const REASONS: readonly (number | null)[] = [9, 6, 8]
 
-/** Rules for CRLs for the Factory API. */
+/** Rules for CRLs: for the Factory API, unless a device CA among the files has signed it. */
 export const CRL_RULES: readonly Rule<LintCrl>[] = [
   {
     code: 'crl-version',
@@ -99,14 +100,14 @@ export const CRL_RULES: readonly Rule<LintCrl>[] = [
     code: 'crl-empty',
     severity: 'warning',
     cite: 'docs/profile.md#crl',
-    applies: always,
+    applies: isForApi,
     check: ({ crl }) => unless(crl.entries.length > 0, 'it lists no certificate, so it has no effect'),
   },
   {
     code: 'crl-reason',
     severity: 'error',
     cite: 'docs/profile.md#crl; RFC 5280 5.3.1',
-    applies: always,
+    applies: isForApi,
     check: ({ crl }) =>
       listed(
         some(crl.entries.filter(({ reasonCode }) => !REASONS.includes(reasonCode))).map(
@@ -119,7 +120,8 @@ export const CRL_RULES: readonly Rule<LintCrl>[] = [
     code: 'crl-serial-unknown',
     severity: 'warning',
     cite: 'docs/profile.md#crl',
-    applies: ({ crl }, { deviceCas }) => deviceCas.some(({ issuer }) => sameName(issuer, crl.issuer)),
+    applies: (item, context) =>
+      isForApi(item, context) && context.deviceCas.some(({ issuer }) => sameName(issuer, item.crl.issuer)),
     check: ({ crl }, { deviceCas }) => {
       const issued = new Set(deviceCas.map(({ serial }) => serial.value))
       return listed(
@@ -153,7 +155,7 @@ export const CRL_RULES: readonly Rule<LintCrl>[] = [
     code: 'crl-not-by-root',
     severity: 'error',
     cite: 'docs/profile.md#crl',
-    applies: (_, { roots }) => roots.length > 0,
+    applies: (item, context) => context.roots.length > 0 && isForApi(item, context),
     check: ({ crl }, { roots }) =>
       unless(
         roots.some(({ subject }) => sameName(subject, crl.issuer)),
@@ -172,6 +174,11 @@ export const CRL_RULES: readonly Rule<LintCrl>[] = [
     },
   },
 ]
+
+/** A CRL of a device CA is for gateways (docs/profile.md#crl-sign). */
+function isForApi(item: LintCrl, { issuerOf }: LintContext): boolean {
+  return issuerOf(item)?.role !== 'device-ca'
+}
 
 /** The first entries, enough for a message. */
 function some<T>(entries: readonly T[]): readonly T[] {

@@ -81,6 +81,25 @@ export const EXTENSION_RULES: readonly CertificateRule[] = [
       unless(!parsedExtensions.basicConstraints?.ca, 'it is CA:TRUE, so the device could issue device certificates'),
   },
   {
+    code: 'ca-on-responder',
+    severity: 'error',
+    cite: 'docs/profile.md#ocsp-responder; RFC 5280 4.2.1.9',
+    applies: inRole('ocsp-responder'),
+    check: ({ parsedExtensions }) =>
+      unless(!parsedExtensions.basicConstraints?.ca, 'it is CA:TRUE, so the OCSP responder could issue certificates'),
+  },
+  {
+    code: 'ocsp-no-check-missing',
+    severity: 'warning',
+    cite: 'docs/profile.md#ocsp-responder; RFC 6960 4.2.2.2.1',
+    applies: inRole('ocsp-responder'),
+    check: ({ extensions }) =>
+      unless(
+        extensions.some(({ type }) => type === 'id-pkix-ocsp-nocheck'),
+        'it has no id-pkix-ocsp-nocheck, so clients may ask for the status of the OCSP responder itself',
+      ),
+  },
+  {
     code: 'key-usage-missing',
     severity: 'error',
     cite: 'docs/profile.md#key-usage; RFC 5280 4.2.1.3',
@@ -106,14 +125,15 @@ export const EXTENSION_RULES: readonly CertificateRule[] = [
     severity: 'warning',
     cite: 'docs/profile.md#key-usage',
     applies: ({ role, parsedExtensions }) => role !== null && parsedExtensions.keyUsage !== null,
-    check: (certificate) => extra(usagesOf(certificate), certificate.parsedExtensions.keyUsage),
+    check: (certificate) => extra(permittedUsages(certificate), certificate.parsedExtensions.keyUsage),
   },
   {
     code: 'ext-key-usage-lacks',
     severity: 'error',
     cite: 'docs/profile.md#ext-key-usage; RFC 5280 4.2.1.12',
     applies: (item) =>
-      inRole('tls', 'device')(item) || (inRole('cross')(item) && item.parsedExtensions.extKeyUsage !== null),
+      inRole('tls', 'device', 'ocsp-responder')(item) ||
+      (inRole('cross')(item) && item.parsedExtensions.extKeyUsage !== null),
     check: (certificate) => lacks(purposesOf(certificate), certificate.parsedExtensions.extKeyUsage ?? []),
   },
   {
@@ -149,6 +169,11 @@ function specsOf({ role }: LintCertificate): readonly ProfileExtension[] {
 
 function usagesOf(certificate: LintCertificate): readonly string[] {
   return specsOf(certificate).flatMap((spec) => (spec.type === 'keyUsage' ? spec.usages : []))
+}
+
+/** A device CA may have cRLSign (docs/profile.md#crl-sign). */
+function permittedUsages(certificate: LintCertificate): readonly string[] {
+  return [...usagesOf(certificate), ...(certificate.role === 'device-ca' ? ['cRLSign'] : [])]
 }
 
 function purposesOf(certificate: LintCertificate): readonly string[] {

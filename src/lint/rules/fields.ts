@@ -1,4 +1,5 @@
 import { sameOctets } from '../../pki/octets.js'
+import { lifetimeOf, lifetimeText } from '../../pki/profiles.js'
 import { serialToHex } from '../../pki/serial.js'
 import { latestEnd } from '../../pki/validity.js'
 import type { LintCertificate, LintTime } from '../model.js'
@@ -104,10 +105,10 @@ export const FIELD_RULES: readonly CertificateRule[] = [
     check: (certificate, { roots }) => {
       const { role, notBefore, notAfter } = certificate
       if (role === null || roots.some((root) => renews(certificate, root))) return null
-      const { name, years } = PROFILE_OF[role]
+      const profile = PROFILE_OF[role]
       return unless(
-        !(notAfter.time > latestEnd(notBefore.time, years)),
-        `it is valid for more than the ${years} years of a ${name} certificate`,
+        !(notAfter.time > latestEnd(notBefore.time, lifetimeOf(profile))),
+        `it is valid for more than the ${lifetimeText(profile)} of a ${profile.name} certificate`,
       )
     },
   },

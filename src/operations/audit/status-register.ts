@@ -4,6 +4,7 @@ import type { RegisterPorts } from '../../devices/open.js'
 import { ALL_DEVICES, type DeviceRegister } from '../../devices/register.js'
 import { FpkiError } from '../../errors.js'
 import { rfc3339 } from '../../pki/describe.js'
+import { expiringByMonth } from '../devices/expiring-by-month.js'
 import { openRegisterToRead } from '../devices/open-register.js'
 import { registerAgeProblem } from '../devices/register-age.js'
 import type { DevicesStatus } from './status-report.js'
@@ -26,7 +27,7 @@ export async function statusOfRegister(
     const register = await openRegisterToRead({ directory, store: null }, ports)
     try {
       const before = new Date(now.getTime() + warnDays * DAY)
-      const devices = register === null ? null : await countsOf(register, before)
+      const devices = register === null ? null : await countsOf(register, now, before)
       const head = register === null ? null : await register.head()
       const problem = registerAgeProblem(head, logged)
       const isWrong = problem !== null && problem.kind !== 'elsewhere'
@@ -41,9 +42,13 @@ export async function statusOfRegister(
   }
 }
 
-async function countsOf(register: DeviceRegister, before: Date): Promise<DevicesStatus> {
+async function countsOf(register: DeviceRegister, now: Date, before: Date): Promise<DevicesStatus> {
   const { devices, production } = await register.count(ALL_DEVICES)
   const expiring = await register.count({ ...ALL_DEVICES, expiringBefore: before.getTime() })
   const { certificates } = await register.head()
-  return { devices, production, certificates, expiring: expiring.devices, expiringBefore: rfc3339(before) }
+  const { denied, unconfirmed, expiring: months } = await register.lifeCounts(now.getTime())
+  return {
+    ...{ devices, production, certificates, expiring: expiring.devices, expiringBefore: rfc3339(before) },
+    ...{ denied, unconfirmed, expiringByMonth: [...expiringByMonth(months, now)] },
+  }
 }

@@ -47,6 +47,14 @@ const devicesStatus = z.strictObject({
   /** How many devices have a newest certificate that expires before `expiringBefore`: within the days of `warnDays`. */
   expiring: z.int(),
   expiringBefore: z.string(),
+  denied: z.int(),
+  /** How many devices have a renewed certificate that was not seen yet, while the one before is good. */
+  unconfirmed: z.int(),
+  /**
+   * How many devices that are not denied have a newest certificate that expires in each of the next 12 months (UTC), before them
+   * (`earlier`), and after them (`later`).
+   */
+  expiringByMonth: z.array(z.strictObject({ month: z.string(), devices: z.int() })),
 })
 
 /** Actions that are due, one field for each decision of a pipeline. */

@@ -72,12 +72,25 @@ export async function answerDevice(devices: FactoryDevices, request: DeviceReque
   }
 }
 
-/** Answers DELETE of a denied device: it is allowed again. */
+const NOT_DENIED_DEVICE = 'there is no such denied device'
+
+/** Answers GET of a denied device. */
+export async function answerDeniedDevice(devices: FactoryDevices, text: string): Promise<WireAnswer> {
+  const uuid = toUuid(text)
+  const device = devices.register === null || uuid === null ? null : await devices.register.device(uuid)
+  if (device === null || device.denied === null) return refused(404, NOT_DENIED_DEVICE)
+  return { status: 200, body: deviceDocument(device, await ownerOf(devices)) }
+}
+
+/** Answers DELETE of a denied device: it is allowed again, if it was on hold. */
 export async function answerDenied({ register, clock }: FactoryDevices, text: string): Promise<WireAnswer> {
   const uuid = toUuid(text)
   const end = { at: clock().getTime(), announce: false }
-  const allowed = register === null || uuid === null ? [] : await register.allow([uuid], end)
-  return allowed.length === 0 ? refused(404, 'there is no such denied device') : { status: 200, body: {} }
+  if (register === null || uuid === null) return refused(404, NOT_DENIED_DEVICE)
+  if ((await register.allow([uuid], end)).length > 0) return { status: 200, body: {} }
+  const denied = (await register.device(uuid))?.denied ?? null
+  if (denied === null) return refused(404, NOT_DENIED_DEVICE)
+  return refused(403, `the device is denied for ever (${denied.reason})`)
 }
 
 async function rename(

@@ -115,7 +115,7 @@ function importedOf(
     // The time of the request says nothing of when it was issued.
     issuedAt: notBefore.getTime(),
     notAfter: notAfter.getTime(),
-    state: 'active',
+    ...{ state: 'active', endedAt: null, seenAt: null, denied: null },
   }
 }
 

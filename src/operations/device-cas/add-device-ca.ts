@@ -7,7 +7,7 @@ import { jsonDocument } from '../../json-document.js'
 import { keyFiles } from '../../keystore/key-files.js'
 import { makeKey, type NewKey, requireMadeKey } from '../../keystore/key-store.js'
 import { certificateFacts, describeCertificate } from '../../pki/describe.js'
-import { DEVICE_CA } from '../../pki/profiles.js'
+import { DEVICE_CA, DEVICE_CA_WITH_CRLS } from '../../pki/profiles.js'
 import { readPemCertificate } from '../../pki/read-certificate.js'
 import { isEncryptedKey } from '../../signer/key-pem.js'
 import { commonNameAndUnit } from '../../signer/x509/name.js'
@@ -48,6 +48,8 @@ export interface AddDeviceCaOptions {
   readonly localCa: boolean
   /** A file name in the directory, with or without `.pem`; its key is `NAME.key`. */
   readonly localCaFilename: string
+  /** Whether the local-ca may sign CRLs, for gateways that check them; default: no. */
+  readonly crlSign?: boolean
 }
 
 /**
@@ -58,8 +60,9 @@ export interface AddDeviceCaOptions {
  *   and as {@link changePki}
  */
 export async function addDeviceCa(options: AddDeviceCaOptions, ports: ChangePorts): Promise<AddDeviceCaResult> {
-  const { directory, factory, onlineCa, localCa } = options
+  const { directory, factory, onlineCa, localCa, crlSign = false } = options
   if (!onlineCa && !localCa) throw noneRequested()
+  if (crlSign && !localCa) throw crlsOfLocalCaOnly()
   const local = localCaFiles(options.localCaFilename)
   const requested = [
     ...(onlineCa ? [{ role: 'online-ca' as const, file: PKI_FILES.onlineCaCertificate, keyFile: null }] : []),
@@ -67,9 +70,16 @@ export async function addDeviceCa(options: AddDeviceCaOptions, ports: ChangePort
   ]
   const change: Change<typeof COMMAND> = {
     command: COMMAND,
-    options: { factory, api: ports.api.name, onlineCa, localCa, localCaFilename: localCa ? local.certificate : null },
+    options: {
+      factory,
+      api: ports.api.name,
+      onlineCa,
+      localCa,
+      localCaFilename: localCa ? local.certificate : null,
+      crlSign,
+    },
     check: (pki) => refuseTaken(pki, localCa ? [local.certificate, local.key] : []),
-    prepare: prepareSteps({ onlineCa, local: localCa ? local : null }),
+    prepare: prepareSteps({ onlineCa, local: localCa ? local : null, crlSign }),
     update: async ({ target }, { caCrt }) => {
       const added = await Promise.all(requested.map(({ file }) => requireText(target, file)))
       return { caCrt: withDeviceCas(caCrt, added) }
@@ -95,9 +105,10 @@ interface RequestedCas {
   readonly onlineCa: boolean
   /** The files of a local-ca; null: none. */
   readonly local: ReturnType<typeof localCaFiles> | null
+  readonly crlSign: boolean
 }
 
-function prepareSteps({ onlineCa, local }: RequestedCas) {
+function prepareSteps({ onlineCa, local, crlSign }: RequestedCas) {
   const ref = local === null ? null : ({ kind: 'file', name: local.key } as const)
   return steps<ChangeWork, typeof COMMAND>()
     .step({
@@ -120,7 +131,8 @@ function prepareSteps({ onlineCa, local }: RequestedCas) {
         if (local === null || ref === null || localCaKey === null || userId === null) return
         const spki = await requireMadeKey(stagedKeys(work), ref, localCaKey)
         const subject = await commonNameAndUnit(`fio-${userId}`, work.factory)
-        const order = { file: local.certificate, profile: DEVICE_CA, subject, spki, issuer: work.root, names: [] }
+        const profile = crlSign ? DEVICE_CA_WITH_CRLS : DEVICE_CA
+        const order = { file: local.certificate, profile, subject, spki, issuer: work.root, names: [] }
         await makeCertificate(work, interrupted, order)
       },
     })
@@ -156,6 +168,11 @@ async function refuseTaken({ directory }: OpenPki, files: readonly string[]): Pr
     'fpki never overwrites files: choose another name.',
     { option: 'localCaFilename' },
   )
+}
+
+function crlsOfLocalCaOnly(): FpkiError {
+  const hint = 'Add a local-ca. The Factory API has the key of an online-ca, and signs no CRLs with it.'
+  return new FpkiError('ERR_USAGE', 'Only a local-ca may be created to sign CRLs.', hint, { option: 'crlSign' })
 }
 
 function noneRequested(): FpkiError {

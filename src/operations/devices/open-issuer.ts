@@ -59,6 +59,13 @@ async function defaultCaFile(pki: OpenPki, bound: string | null): Promise<string
   return names.includes(PKI_FILES.localCaCertificate) || !isSingle ? PKI_FILES.localCaCertificate : only
 }
 
+/** The certificate files of all local CAs of a directory, local-ca.pem first. */
+export async function localCaNames({ directory }: Pick<OpenPki, 'directory'>): Promise<readonly string[]> {
+  const names = await directory.names()
+  const isFirst = (name: string) => name === PKI_FILES.localCaCertificate
+  return [...names.filter(isFirst), ...localCasOf(names).filter((name) => !isFirst(name))]
+}
+
 /** The certificates of local CAs whose keys are in files. */
 function localCasOf(names: readonly string[]): readonly string[] {
   return names.filter((name) => names.includes(keyFileOf(name) ?? ''))

@@ -3,8 +3,12 @@ import { loggedRegisterIfReadable } from '../../audit-log/logged-register.js'
 import { openDeviceRegister, type RegisterOptions, type RegisterPorts } from '../../devices/open.js'
 import { withoutPassword } from '../../devices/postgres-url.js'
 import type { DeviceRegister } from '../../devices/register.js'
-import { DEVICE_REGISTER } from '../../directory/names.js'
+import type { RegisterOwner } from '../../devices/same-root.js'
+import { DEVICE_REGISTER, PKI_FILES } from '../../directory/names.js'
+import { pkiDirectory } from '../../directory/pki-directory.js'
 import { FpkiError } from '../../errors.js'
+import { keyHashOf } from '../../pki/fingerprint.js'
+import { readPemCertificate } from '../../pki/read-certificate.js'
 import { shellWord } from '../../shell-word.js'
 import { checkAbsolute } from '../../storage/absolute-path.js'
 import { registerAgeProblem } from './register-age.js'
@@ -55,18 +59,21 @@ export function openToWrite(place: RegisterPlace): RegisterOptions {
 
 /**
  * Opens the register of a PKI directory or kit for writing, and makes its file when it is missing. Throws
- * ERR_STORE_MOVED when the one in use is elsewhere; as openDeviceRegister.
+ * ERR_STORE_MOVED when the one in use is elsewhere; ERR_OTHER_ROOT when it is that of another factory; as openDeviceRegister.
  */
 export async function openRegister(choice: RegisterChoice, ports: RegisterPorts): Promise<DeviceRegister> {
   if (!(await exists(registerPlace(choice), ports))) await requireNotElsewhere(choice, ports)
-  return openDeviceRegister(openToWrite(registerPlace(choice)), ports)
+  const { rootKey } = await ownerOf(choice, ports)
+  return openDeviceRegister({ ...openToWrite(registerPlace(choice)), rootKey }, ports)
 }
 
 /** Opens the register for reading; null when its file does not exist. Creates and changes nothing. */
 export async function openRegisterToRead(choice: RegisterChoice, ports: RegisterPorts): Promise<DeviceRegister | null> {
   const place = registerPlace(choice)
   if (!(await exists(place, ports))) return null
-  return openDeviceRegister('path' in place ? { ...place, create: false } : { ...place, write: false }, ports)
+  const { rootKey } = await ownerOf(choice, ports)
+  const options = 'path' in place ? { ...place, create: false } : { ...place, write: false }
+  return openDeviceRegister({ ...options, rootKey }, ports)
 }
 
 /** As {@link openRegisterToRead}. Throws ERR_NOT_INITIALIZED when it does not exist. */
@@ -80,6 +87,17 @@ export async function openExistingRegister(
   ports: RegisterPorts,
 ): Promise<DeviceRegister | null> {
   return (await exists(registerPlace(choice), ports)) ? openRegister(choice, ports) : null
+}
+
+/** The root of a directory; without one, there is nothing that a register could be compared with. */
+export async function ownerOf(
+  { directory }: RegisterChoice,
+  { files }: Pick<RegisterPorts, 'files'>,
+): Promise<RegisterOwner> {
+  const pem = await pkiDirectory(files, directory).read(PKI_FILES.rootCertificate)
+  if (pem === null) return { directory }
+  const { spki } = readPemCertificate(pem, `${directory}/${PKI_FILES.rootCertificate}`)
+  return { directory, rootKey: Buffer.from(keyHashOf(spki)).toString('hex') }
 }
 
 /** Whether there is something to open: in a database, the tables exist or opening says so. */

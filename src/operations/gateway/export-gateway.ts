@@ -10,8 +10,9 @@ import { type Certificate, readPemCertificate, readPemCertificates } from '../..
 import { urlHosts } from '../../pki/server-name.js'
 import type { Clock, DurableFiles, Progress } from '../../ports.js'
 import { pemSigner } from '../../signer/file.js'
+import { EMPTY_NGINX_MAP, nginxMapFile } from '../devices/publish/nginx-map.js'
 import type { ExportGatewayResult } from './exported-gateway.js'
-import { checkNginxOptions, nginxConfiguration } from './gateway-nginx.js'
+import { checkNginxOptions, DENY_LIST, nginxConfiguration } from './gateway-nginx.js'
 import {
   changesOf,
   earlierOptions,
@@ -70,7 +71,8 @@ export async function exportGateway(
   checkNginxOptions(nginxOptionsOf(effectiveOptions(options, null), directory))
   // Fail before anything is created.
   await readGateway(source)
-  optionsInConfiguration(await existingFiles(files, options), directory)
+  const earlier = optionsInConfiguration(await existingFiles(files, options), directory)
+  await denyListFiles(files, options, effectiveOptions(options, earlier))
   await files.makeDirectory(directory)
   await files.checkDirectory(directory)
   const lock = await files.lock(join(directory, LOCK))
@@ -93,7 +95,10 @@ async function write(
   const existing = await existingFiles(files, options)
   const earlier = optionsInConfiguration(existing, directory)
   const effective = effectiveOptions(options, earlier)
-  const contents = gatewayFiles(options, effective, material, enabled)
+  const contents = [
+    ...(await denyListFiles(files, options, effective)),
+    ...gatewayFiles(options, effective, material, enabled),
+  ]
   const changed = contents.filter(({ name, content }) => existing.get(name) !== content)
   await files.sweep(directory)
   for (const { name, content, mode } of changed) await files.replace(join(directory, name), content, mode)
@@ -108,12 +113,31 @@ async function write(
     directory,
     options: effective,
     earlierOptions: earlier,
-    files: contents.map(({ name }) => name),
+    files: [...(effective.denyList ? [DENY_LIST] : []), ...Object.values(NAMES)],
     changed: changed.map(({ name }) => name),
     tls: facts(material.tls),
     deviceCas: enabled.map(facts),
     disabledCaSerials: material.certificates.disabledCaSerials,
     warnings,
+  }
+}
+
+/** An empty deny list, unless there is one: its content is of `fpki devices publish`. */
+async function denyListFiles(
+  files: DurableFiles,
+  { directory, factory }: ExportGatewayOptions,
+  { denyList }: GatewayOptions,
+): Promise<readonly GatewayFile[]> {
+  const path = join(directory, DENY_LIST)
+  if (!denyList) return []
+  if ((await files.kindOf(path)) === null) return [{ name: DENY_LIST, content: EMPTY_NGINX_MAP, mode: 0o644 }]
+  const file = await files.openToRead(path, Number.MAX_SAFE_INTEGER)
+  try {
+    const head = Buffer.from((await file?.read(0, EMPTY_NGINX_MAP.length)) ?? [])
+    if (!nginxMapFile(path).isSuch(head)) throw otherFile(path, factory)
+    return []
+  } finally {
+    await file?.close()
   }
 }
 

@@ -1,4 +1,5 @@
 import { FpkiError } from '../../errors.js'
+import { NGINX_VARIABLE } from '../devices/publish/nginx-map.js'
 
 /** Options of the nginx configuration. */
 export interface NginxOptions {
@@ -8,7 +9,12 @@ export interface NginxOptions {
   readonly listen: string
   /** Where requests of devices are forwarded: `http://HOST[:PORT][/path]`, or https. */
   readonly upstream: string
+  /** Whether the devices of a deny list are refused. */
+  readonly denyList: boolean
 }
+
+/** The deny list, beside nginx.conf. */
+export const DENY_LIST = 'denied-devices.map'
 
 /** Safe between double quotes in nginx.conf, where `$` cannot be escaped. */
 const QUOTABLE = /^[^\p{C}"$\\]+$/u
@@ -31,12 +37,12 @@ export function checkNginxOptions({ at, listen, upstream }: NginxOptions): void 
  *   CAs, and if it kept the old list, it would still admit devices of the last CA
  */
 export function nginxConfiguration(
-  { at, listen, upstream }: NginxOptions,
+  { at, listen, upstream, denyList }: NginxOptions,
   serverNames: readonly string[],
   isOpen: boolean,
 ): string {
   const file = (name: string) => `"${at.replace(/\/$/, '')}/${name}"`
-  return `server {
+  return `${denyList ? mapOf(file(DENY_LIST)) : ''}server {
     listen ${listen} ssl;
     server_name ${serverNames.length === 0 ? '_' : serverNames.join(' ')};
 
@@ -48,9 +54,29 @@ export function nginxConfiguration(
     # Resumed sessions are not verified again: they would admit devices of a CA that was disabled since.
     ssl_session_cache off;
     ssl_session_tickets off;
-${isOpen ? open(file('device-cas.pem'), upstream) : CLOSED}}
+${denyList ? DENY : ''}${isOpen ? open(file('device-cas.pem'), upstream) : CLOSED}}
 `
 }
+
+/**
+ * Sizes for a million serial numbers of 40 digits (56 octets each in nginx): with the default of 2,048 buckets, nginx warns, and
+ * compares hundreds of them for each request.
+ */
+function mapOf(denyList: string): string {
+  return `# The deny list, which sets $fpki_denied. These sizes must come before any other map.
+map_hash_max_size 1048576;
+map_hash_bucket_size 1024;
+include ${denyList};
+
+`
+}
+
+const DENY = `
+    # A certificate that was revoked.
+    if (${NGINX_VARIABLE}) {
+        return 403;
+    }
+`
 
 /** Without the root: with it, a client that sends the certificate of a revoked CA along would be admitted. */
 function open(cas: string, upstream: string): string {

@@ -9,20 +9,27 @@ export const gatewayOptions = z.strictObject({
   upstream: z.string(),
   /** The path of the files for nginx; null: where they are written. */
   at: z.nullable(z.string()),
+  /** Whether nginx refuses the devices of a deny list. */
+  denyList: z.boolean(),
 })
 
 /** See {@link gatewayOptions}. */
 export type GatewayOptions = z.infer<typeof gatewayOptions>
 
 /** The options of the caller; null: as in the earlier export, or the default. */
-export type RequestedOptions = { readonly [name in keyof GatewayOptions]: string | null }
+export interface RequestedOptions {
+  readonly listen: string | null
+  readonly upstream: string | null
+  readonly at: string | null
+  readonly denyList?: boolean | null
+}
 
-const DEFAULTS: GatewayOptions = { listen: '8443', upstream: 'http://127.0.0.1:8080', at: null }
+const DEFAULTS: GatewayOptions = { listen: '8443', upstream: 'http://127.0.0.1:8080', at: null, denyList: false }
 const PREFIX = '# Options: '
 
 /** The comment that the next export reads, in nginx.conf itself so that both are replaced atomically. */
-export function optionsLine({ listen, upstream, at }: GatewayOptions): string {
-  return `${PREFIX}${JSON.stringify({ listen, upstream, at })}\n`
+export function optionsLine({ listen, upstream, at, denyList }: GatewayOptions): string {
+  return `${PREFIX}${JSON.stringify({ listen, upstream, at, denyList })}\n`
 }
 
 /**
@@ -48,11 +55,12 @@ export function earlierOptions(configuration: string, path: string): GatewayOpti
 
 /** The effective options: as requested, otherwise as in the earlier export, otherwise the default. */
 export function effectiveOptions(requested: RequestedOptions, earlier: GatewayOptions | null): GatewayOptions {
-  const { listen, upstream, at } = earlier ?? DEFAULTS
+  const { listen, upstream, at, denyList } = earlier ?? DEFAULTS
   return {
     listen: requested.listen ?? listen,
     upstream: requested.upstream ?? upstream,
     at: requested.at ?? at,
+    denyList: requested.denyList ?? denyList,
   }
 }
 
@@ -66,7 +74,11 @@ export function changesOf(earlier: GatewayOptions | null, options: GatewayOption
   if (earlier === null) return []
   const names = ['listen', 'upstream', 'at'] as const
   const text = (value: string | null) => value ?? 'the export directory'
-  return names
-    .filter((name) => earlier[name] !== options[name])
-    .map((name) => `--${name} changes from ${text(earlier[name])} to ${text(options[name])}`)
+  const denyList = options.denyList ? 'nginx.conf has a deny list now' : 'nginx.conf has no deny list any more'
+  return [
+    ...names
+      .filter((name) => earlier[name] !== options[name])
+      .map((name) => `--${name} changes from ${text(earlier[name])} to ${text(options[name])}`),
+    ...(earlier.denyList === options.denyList ? [] : [denyList]),
+  ]
 }

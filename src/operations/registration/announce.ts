@@ -1,5 +1,6 @@
+import { inform } from './inform.js'
 import type { Announce } from './model.js'
-import { type Publishing, type PublishPorts, publishedDevice, reasonOf } from './publish-batch.js'
+import { type Publishing, type PublishPorts, reasonOf } from './publish-batch.js'
 import { REFUSED_WAIT, waitFor } from './publish-schedule.js'
 
 /**
@@ -9,7 +10,7 @@ import { REFUSED_WAIT, waitFor } from './publish-schedule.js'
 export function announceTo({ outbox, api }: Publishing, signal: AbortSignal, ports: PublishPorts): Announce {
   return async (device) => {
     const entry = { ...device, attempts: 0 }
-    const outcome = await api.put(publishedDevice(device), { signal, retries: true })
+    const outcome = await inform(api, entry, { signal, retries: true })
     if (outcome.kind === 'done') {
       await outbox.delivered([entry])
       return { kind: 'delivered' }

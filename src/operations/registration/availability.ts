@@ -21,7 +21,7 @@ const GOOD_FOR = 1000
 const FAILED_FOR = 5000
 
 /** Failures of the register, which concern every device. */
-const OF_REGISTER: readonly string[] = [
+export const OF_REGISTER: readonly string[] = [
   ...['ERR_STORAGE', 'ERR_LOCKED', 'ERR_BAD_FILE'],
   ...['ERR_STORE_AWAY', 'ERR_STORE_LOGIN', 'ERR_STORE_MOVED'],
 ]
@@ -36,8 +36,20 @@ export interface AvailabilityPorts {
   readonly progress: Progress
 }
 
-/** @param only the only line that registers devices; null: all but `default` */
+/** Whether devices can be registered: `only` with one line; null: with any but `default`. */
 export function availability(only: string | null, ports: AvailabilityPorts): Availability {
+  const usable = (line: Line, at: number) => isServed(line, only) && isOpen(line, at)
+  return availabilityOf({ usable, noLine: 'no line is open' }, ports)
+}
+
+/** Which lines a service could issue certificates of at a time, and why it issues none when there are none, as a clause. */
+interface UsableLines {
+  usable(line: Line, at: number): boolean
+  readonly noLine: string
+}
+
+/** Whether a service can issue certificates of some of the lines. */
+export function availabilityOf({ usable, noLine }: UsableLines, ports: AvailabilityPorts): Availability {
   const { register, issuers, clock, progress } = ports
   let failedAt: number | null = null
   const now = () => clock().getTime()
@@ -60,8 +72,8 @@ export function availability(only: string | null, ports: AvailabilityPorts): Ava
     if (failedAt !== null && at >= failedAt && at - failedAt < FAILED_FOR) return REGISTER_AWAY
     const lines = await linesOf(register)
     if (lines === null) return REGISTER_AWAY
-    const open = lines.filter((line) => isServed(line, only) && isOpen(line, at))
-    return open.length === 0 ? 'no line is open' : whyNoIssuer(open, issuers)
+    const open = lines.filter((line) => usable(line, at))
+    return open.length === 0 ? noLine : whyNoIssuer(open, issuers)
   }
   const answer = remembered(whyUnavailable, { for: GOOD_FOR, most: 1 }, clock)
   return { watch, whyUnavailable: () => answer('') }
@@ -69,7 +81,7 @@ export function availability(only: string | null, ports: AvailabilityPorts): Ava
 
 /** Why none of the CAs of some lines can sign, as a clause; null: one can. */
 async function whyNoIssuer(lines: readonly Line[], issuers: Pick<Issuers, 'find'>): Promise<string | null> {
-  let reason = 'the device CAs of the open lines were not there when the registration service started'
+  let reason = 'the device CAs of the lines were not there when the service started'
   for (const issuer of new Set(lines.map(issuers.find))) {
     if (issuer === null) continue
     const problem = await issuer.whyUnavailable()

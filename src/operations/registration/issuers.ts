@@ -11,7 +11,7 @@ import { type CertificateFiles, certificateFiles } from '../devices/output/sota-
 import { type SotaServers, sotaServers } from '../devices/output/sota-servers.js'
 import type { OpenPki } from '../open-pki.js'
 import { type IssuerPorts, openRegistrationIssuer, type RegistrationIssuer } from './open-issuer.js'
-import type { RegistrationOptions } from './options.js'
+import type { DeviceServiceOptions, RegistrationOptions } from './options.js'
 
 /** A device CA, and how it makes the files of devices. */
 export interface LineIssuer extends RegistrationIssuer {
@@ -34,7 +34,7 @@ export interface Issuers {
 export async function openIssuers(
   pki: OpenPki,
   lines: readonly Line[],
-  options: RegistrationOptions,
+  options: DeviceServiceOptions,
   ports: IssuerPorts,
 ): Promise<Issuers> {
   const closers: Closers = []
@@ -81,7 +81,7 @@ async function openOne(
   pki: OpenPki,
   issuer: DeviceIssuer,
   certificates: readonly string[],
-  options: RegistrationOptions,
+  options: DeviceServiceOptions,
   ports: IssuerPorts,
 ): Promise<LineIssuer> {
   const settings = {

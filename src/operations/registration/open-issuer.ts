@@ -1,6 +1,7 @@
 import { FpkiError } from '../../errors.js'
 import type { DeviceBatches } from '../../issuance/device-batch/model.js'
 import { openBatchKey } from '../../keystore/ca-key.js'
+import type { Validity } from '../../pki/validity.js'
 import { issueChunk, type PreparedChunk } from '../devices/issue/issue-chunk.js'
 import { next } from '../devices/issue/results.js'
 import type { IssueBatch } from '../devices/issue/terms.js'
@@ -11,21 +12,23 @@ import type { OpenPki } from '../open-pki.js'
 import type { ChunkTerms, IssuingRegister, IssuingThread } from './issuing-thread/calls.js'
 import { packDevices, unpackResults } from './issuing-thread/chunk-message.js'
 import { lastingBatches } from './lasting-batches.js'
-import type { RegistrationOptions, RegistrationPorts } from './options.js'
+import type { DeviceServiceOptions, DeviceServicePorts } from './options.js'
 
 /** A device CA whose key is open for as long as the service runs. */
 export interface RegistrationIssuer {
   readonly issuer: DeviceIssuer
-  readonly batches: Pick<DeviceBatches, 'check'>
+  readonly batches: Pick<DeviceBatches, 'check' | 'certify'>
   /** See issueChunk: beside the register, where that has a thread and the key is in a file. */
   issue(chunk: PreparedChunk, terms: IssueBatch): Promise<readonly DeviceResult[]>
+  /** The dates of new certificates. Throws ERR_CLOCK when the CA has expired. */
+  validity(): Validity
   /** Why it cannot sign right now, as a clause; null: it can. */
   whyUnavailable(): Promise<string | null>
   close(): Promise<void>
 }
 
 /** Ports of {@link openRegistrationIssuer}. */
-export interface IssuerPorts extends RegistrationPorts {
+export interface IssuerPorts extends DeviceServicePorts {
   readonly register: IssuingRegister
 }
 
@@ -33,7 +36,7 @@ export interface IssuerPorts extends RegistrationPorts {
 export async function openRegistrationIssuer(
   pki: OpenPki,
   issuer: DeviceIssuer,
-  options: Pick<RegistrationOptions, 'directory' | 'days' | 'hsmSessions'>,
+  options: Pick<DeviceServiceOptions, 'directory' | 'days' | 'hsmSessions'>,
   ports: IssuerPorts,
 ): Promise<RegistrationIssuer> {
   const { ca, file, fingerprint } = issuer
@@ -48,7 +51,7 @@ export async function openRegistrationIssuer(
   const validity = validityOf({ ...options, issuer }, ports)
   return {
     issuer,
-    batches,
+    ...{ batches, validity },
     issue: (chunk, { issuer: _, ...terms }) => {
       if (thread !== null) return issueIn(thread, chunk, { ...terms, ca: fingerprint, validity: validity() })
       const issuing = { clock, register, batches, output: null, onAbandon: () => undefined }
@@ -90,7 +93,7 @@ interface Opened {
 async function openBatches(
   { directory, factory }: OpenPki,
   { ca, file, key }: DeviceIssuer,
-  { hsmSessions }: Pick<RegistrationOptions, 'hsmSessions'>,
+  { hsmSessions }: Pick<DeviceServiceOptions, 'hsmSessions'>,
   ports: IssuerPorts,
 ): Promise<Opened> {
   const opened = await openBatchKey({ directory, key, certified: ca.spki, sessions: hsmSessions }, ports.access)

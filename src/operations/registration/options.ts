@@ -6,28 +6,32 @@ import type { Clock, DurableFiles, Progress, Random, Who } from '../../ports.js'
 import type { IssuingRegister } from './issuing-thread/calls.js'
 import type { Announce, CloudMode } from './model.js'
 
-/** Options of the registration service. */
-export interface RegistrationOptions {
+/** What all services for devices are opened with. */
+export interface DeviceServiceOptions {
   /** Absolute path of the PKI directory or kit. */
   readonly directory: string
   /** null: the factory that the directory records. */
   readonly factory: string | null
   /** null: devices.sqlite in the directory. */
   readonly store: string | null
-  /** The only line that registers devices; null: all but `default`, which never does. */
-  readonly line: string | null
-  /** URLs; null: the names in tls-crt. */
-  readonly gateway: string | null
-  readonly ostree: string | null
-  readonly cloud: CloudMode
   /** How long certificates are valid; null: as long as the device CA, at most the years of the profile. */
   readonly days: number | null
   /** How many signatures a token makes at a time. */
   readonly hsmSessions: number
 }
 
-/** Ports of the registration service. */
-export interface RegistrationPorts {
+/** Options of the registration service. */
+export interface RegistrationOptions extends DeviceServiceOptions {
+  /** The only line that registers devices; null: all but `default`, which never does. */
+  readonly line: string | null
+  /** URLs; null: the names in tls-crt. */
+  readonly gateway: string | null
+  readonly ostree: string | null
+  readonly cloud: CloudMode
+}
+
+/** Ports of all services for devices. */
+export interface DeviceServicePorts {
   readonly files: DurableFiles
   readonly clock: Clock
   readonly random: Random
@@ -39,6 +43,10 @@ export interface RegistrationPorts {
   newBatches(issuer: BatchIssuer): DeviceBatches
   /** Opens a register in a SQLite database; by default in this thread. Throws as openDeviceRegister. */
   readonly openRegister?: (options: SqliteOptions) => Promise<IssuingRegister>
+}
+
+/** Ports of the registration service. */
+export interface RegistrationPorts extends DeviceServicePorts {
   /** Opens what informs the Factory API of the devices in the outbox; needed unless the cloud mode is `off`. */
   readonly openCloud?: (outbox: Outbox) => RegistrationCloud
 }

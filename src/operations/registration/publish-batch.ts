@@ -1,8 +1,8 @@
 import type { Outbox, OutboxEntry } from '../../devices/outbox.js'
 import type { FactoryApiError } from '../../factory/api.js'
-import type { DeviceApi, PublishedDevice, PutOutcome } from '../../factory/device-api.js'
-import { encodePem } from '../../pki/pem.js'
+import type { DeviceApi, PutOutcome } from '../../factory/device-api.js'
 import type { Clock, Random } from '../../ports.js'
+import { inform } from './inform.js'
 import { REFUSED_WAIT, waitFor } from './publish-schedule.js'
 
 /** Where devices are published from, and to. */
@@ -92,20 +92,13 @@ export async function publishBatch(
   }
 }
 
-/** What the API is to know of a device. Its UUID is what the API calls a device without a name. */
-export function publishedDevice({ uuid, name, group, der }: Omit<OutboxEntry, 'attempts'>): PublishedDevice {
-  if (der === null) throw new Error(`the device ${uuid} has no certificate to announce`)
-  return { certificate: encodePem('CERTIFICATE', der), name: name === uuid ? null : name, group }
-}
-
 /** Why the API did not take a device, as a clause. */
 export function reasonOf({ message }: FactoryApiError): string {
   return message.replace(/\.$/, '').slice(0, MAX_REASON)
 }
 
 async function publish({ api }: Publishing, entry: OutboxEntry, { signal, retries }: PublishOptions) {
-  const outcome = await api.put(publishedDevice(entry), { signal, retries })
-  return { entry, outcome }
+  return { entry, outcome: await inform(api, entry, { signal, retries }) }
 }
 
 function outageOf(

@@ -7,14 +7,10 @@ import { noRegister, openExistingRegister, type RegisterChoice } from '../device
 import { IN_FLIGHT, type PublishedBatch, type Publishing, publishBatch, reasonOf } from './publish-batch.js'
 import { LEASE, REFUSED_WAIT } from './publish-schedule.js'
 
-/** What `fpki devices publish --json` prints. */
-export const publishOutboxResult = jsonDocument({
-  /** Absolute. */
-  directory: z.string(),
-  factory: z.string(),
+const published = {
   /** The Factory API. */
   api: z.string(),
-  /** The devices that the API knows now. */
+  /** The devices that the API knows, denies or allows now. */
   sent: z.int(),
   /** The devices that are in the state `conflict` now: the API has another device with the UUID. */
   conflicts: z.int(),
@@ -26,6 +22,17 @@ export const publishOutboxResult = jsonDocument({
   reason: z.nullable(z.string()),
   /** The first 1,000 conflicts and refusals. */
   devices: z.array(z.strictObject({ uuid: z.string(), kind: z.enum(['conflict', 'refused']), reason: z.string() })),
+}
+
+/** How the Factory API was informed. */
+export const publishedFacts = z.strictObject(published)
+
+/** What `fpki devices publish --json` prints. */
+export const publishOutboxResult = jsonDocument({
+  /** Absolute. */
+  directory: z.string(),
+  factory: z.string(),
+  ...published,
 })
 
 /** See {@link publishOutboxResult}. */

@@ -14,7 +14,8 @@ import type { RegistrationRequest } from './model.js'
 /** A request of a device, and what it came with. */
 export interface RegistrationOrder {
   readonly request: RegistrationRequest
-  readonly credential: Credential
+  /** null: the device was identified in another way. */
+  readonly credential: Credential | null
 }
 
 /** How an order ended, and the CA of its line. */
@@ -90,10 +91,11 @@ function withProofs(
 /** What decides in the end is the transaction; this is so that nothing is signed for nothing. */
 async function withProof(
   row: WantedDevice,
-  credential: Credential,
+  credential: Credential | null,
   line: string,
   { credentials, register, clock }: RegisterPorts,
 ): Promise<WantedDevice> {
+  if (credential === null) return row
   const token = credential.kind === 'token' ? await credentials.token(credential.id) : null
   if (token === null) {
     const registration = { proof: { credential, listed: null }, refusal: null, firstRefusal: null }

@@ -11,10 +11,12 @@ import type { Credentials } from './credentials.js'
 import { type Batches, inBatches } from './in-batches.js'
 import type { Issuers, LineIssuer } from './issuers.js'
 import type { ServiceRegister } from './issuing-thread/calls.js'
+import { lifeOfDevices } from './life-of-devices.js'
 import type { RegistrationOutcome, RegistrationService } from './model.js'
 import type { RegistrationCloud, RegistrationOptions } from './options.js'
 import { type Registered, type RegistrationOrder, registerDevices } from './register-devices.js'
 import { remembered } from './remembered.js'
+import { COMMITS, LINES } from './service-limits.js'
 
 /** What the service was opened with. */
 export interface ServiceOptions extends Pick<RegistrationOptions, 'directory' | 'line' | 'cloud' | 'days'> {
@@ -35,18 +37,6 @@ export interface ServicePorts {
   close(issued: number): Promise<void>
 }
 
-/**
- * The rows of a commit; and several batches, so that the thread that issues finds the next one when it has ended one. A commit
- * costs as much as signing some certificates, so that a few requests wait for more of them for a moment.
- */
-const LIMITS = { least: 8, most: 256, atOnce: 4, wait: 1 }
-
-/**
- * A line is as it was a second ago at most when requests are decided on; whether it is open, and its quota, decides the
- * transaction.
- */
-const LINES = { for: 1000, most: 1000 }
-
 /** The registration service, with everything open. */
 export function registrationService(options: ServiceOptions, ports: ServicePorts): RegistrationService {
   const { credentials, availability, register } = ports
@@ -64,11 +54,12 @@ export function registrationService(options: ServiceOptions, ports: ServicePorts
       registerDevices(line, orders, terms, { ...ports, lineNamed })
     const batches = inBatches(
       (orders: readonly RegistrationOrder[]) => availability.watch(() => apart(orders, together)),
-      LIMITS,
+      COMMITS,
     )
     lines.set(line, batches)
     return batches
   }
+  const life = lifeOfDevices(register, ports.clock)
   const answering = new Set<Promise<RegistrationOutcome>>()
   const answerTo = async (line: string, order: RegistrationOrder, file: string) => {
     const registered = await batchesOf(line).add(order)
@@ -102,6 +93,7 @@ export function registrationService(options: ServiceOptions, ports: ServicePorts
     state: async () => ({
       lines: await register.lines.list(),
       outbox: options.cloud === 'off' ? null : await register.outbox.state(),
+      life: await life(),
     }),
     close: () => {
       closing ??= close()

@@ -3,6 +3,7 @@ import type { WireAnswer } from '../../factory/answer.js'
 import { hasEmbeddedFactory } from '../../factory/embedded/index.js'
 import {
   answerDenied,
+  answerDeniedDevice,
   answerDevice,
   answerList,
   type FactoryDevices,
@@ -53,7 +54,7 @@ export function addDeviceRoutes(app: FastifyInstance, ports: DeviceRoutePorts): 
   route('/ota/devices/', { GET: (asked, own) => list('others', asked, own), PUT: put })
   route('/ota/devices/:name/', device)
   route('/ota/factories/:factory/denied-devices/', { GET: (asked, own) => list('denied', asked, own) })
-  route('/ota/factories/:factory/denied-devices/:name/', { DELETE: allow })
+  route('/ota/factories/:factory/denied-devices/:name/', { GET: denied, DELETE: allow })
 }
 
 /** Checks the token before the body is read. The factory of PUT is in the certificate, and is checked when that was read. */
@@ -101,6 +102,10 @@ async function aboutDevice({ request, factory }: Asked, ports: DeviceRoutePorts)
   const isUuid = ['1', 'true'].includes(String((request.query as Parameters)['by-uuid'] ?? ''))
   const name = { text: nameIn(request), isUuid }
   return answerDevice(await devicesOf(ports, factory), { method: request.method, name, body: request.body })
+}
+
+async function denied({ request, factory }: Asked, ports: DeviceRoutePorts): Promise<WireAnswer> {
+  return answerDeniedDevice(await devicesOf(ports, factory), nameIn(request))
 }
 
 async function allow({ request, factory }: Asked, ports: DeviceRoutePorts): Promise<WireAnswer> {

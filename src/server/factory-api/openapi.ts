@@ -116,7 +116,8 @@ function devicePaths() {
     },
     '/ota/factories/{factory}/denied-devices/{uuid}/': {
       parameters: [inPath('factory'), inPath('uuid')],
-      delete: operation('allowDevice', 'Ends the denial of a device.', { 200: null }),
+      get: operation('getDeniedDevice', 'A device that is denied.', { 200: 'Device' }),
+      delete: operation('allowDevice', 'Ends the denial of a device that is on hold.', { 200: null }),
     },
   }
 }

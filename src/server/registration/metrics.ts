@@ -1,19 +1,20 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { OutboxState } from '../../devices/outbox.js'
 import type { Line } from '../../devices/register.js'
+import type { LifeCounts } from '../../devices/renewal.js'
 import type { Answered, RequestMetrics } from '../metrics.js'
 
 /** What the register says of itself at the moment. */
-export interface RegisterNow {
+interface RegisterNow {
   /** null: the Factory API is not informed. */
   readonly outbox: Pick<OutboxState, 'waiting' | 'oldest' | 'conflicts'> | null
   readonly lines: readonly Pick<Line, 'name' | 'quota' | 'issued'>[]
+  readonly life?: LifeCounts
 }
 
 /** What is measured when it is asked for. */
 interface MeasuredNow {
   readonly at: number
-  readonly residentBytes: number
   readonly isAvailable: boolean
   /** null: it cannot be read now. */
   readonly register: RegisterNow | null
@@ -54,7 +55,6 @@ export function registrationMetrics(version: string, started: Date): Registratio
     ...{ buckets: BUCKETS, registers },
   })
   const inFlight = gauge('fpki_registration_requests_in_flight', 'Number of requests in progress.')
-  const memory = gauge('process_resident_memory_bytes', 'Resident memory size in bytes.')
   const available = gauge('fpki_registration_available', '1 when a device could be registered now, 0 otherwise.')
   const register = registerGauges(registers)
   const lines = new Set<string>()
@@ -76,7 +76,6 @@ export function registrationMetrics(version: string, started: Date): Registratio
     wrongCredential: (isLimited) => wrong.inc({ limited: isLimited ? 'yes' : 'no' }),
     text: (now) => {
       inFlight.set(open)
-      memory.set(now.residentBytes)
       available.set(now.isAvailable ? 1 : 0)
       register(now)
       return registry.metrics()
@@ -93,9 +92,11 @@ function registerGauges(registers: Registry[]): (now: MeasuredNow) => void {
   const conflicts = gauge('fpki_outbox_conflicts', 'Number of devices that the Factory API has with another key.')
   const oldest = gauge('fpki_outbox_oldest_seconds', 'How long the oldest of these devices has waited, in seconds.')
   const left = gauge('fpki_line_quota_left', 'How many devices a line with a quota may still register.', 'line')
+  const life = lifeGauges(registers)
   return ({ at, register }) => {
     for (const one of [waiting, conflicts, oldest]) one.remove()
     left.reset()
+    life(register?.life)
     if (register === null) return
     const { outbox, lines } = register
     if (outbox !== null) {
@@ -105,5 +106,24 @@ function registerGauges(registers: Registry[]): (now: MeasuredNow) => void {
     }
     const limited = lines.flatMap(({ name, quota, issued }) => (quota === null ? [] : [{ name, left: quota - issued }]))
     for (const line of limited.slice(0, MAX_LINES)) left.set({ line: line.name }, Math.max(0, line.left))
+  }
+}
+
+/** What is going to happen to devices; no samples while that cannot be read. */
+function lifeGauges(registers: Registry[]): (life: LifeCounts | undefined) => void {
+  const gauge = <Label extends string>(name: string, help: string, ...labelNames: Label[]) =>
+    new Gauge({ name, help, labelNames, registers })
+  const denied = gauge('fpki_devices_denied', 'Number of devices that are denied.')
+  const unconfirmedHelp = 'Number of devices with a renewed certificate that was not seen yet.'
+  const unconfirmed = gauge('fpki_devices_unconfirmed', unconfirmedHelp)
+  const monthHelp = 'Number of devices whose certificate expires in this month (UTC).'
+  const expiring = gauge('fpki_devices_expiring_by_month', monthHelp, 'month')
+  return (life) => {
+    for (const one of [denied, unconfirmed]) one.remove()
+    expiring.reset()
+    if (life === undefined) return
+    denied.set(life.denied)
+    unconfirmed.set(life.unconfirmed)
+    for (const { month, devices } of life.expiring) expiring.set({ month }, devices)
   }
 }

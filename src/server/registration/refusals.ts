@@ -36,6 +36,22 @@ export const REFUSAL_ANSWERS = {
   'uuid-taken': { status: 409 },
   denied: { status: 403 },
   'renewal-too-often': { status: 403 },
+  // Of EST only.
+  'client-missing': { status: 403 },
+  'client-malformed': { status: 403 },
+  'client-issuer': { status: 403 },
+  'client-ca': { status: 403 },
+  'client-purpose': { status: 403 },
+  'client-subject': { status: 403 },
+  'client-not-yet-valid': { status: 403 },
+  'client-expired': { status: 403 },
+  'client-unknown': { status: 403 },
+  'client-abandoned': { status: 403 },
+  'client-replaced': { status: 403 },
+  'client-mapping': { status: 403 },
+  'renewal-subject': { status: 403 },
+  'renewal-early': { status: 403 },
+  'other-line': { status: 403 },
 } as const satisfies Record<RefusalCode, RefusalAnswer>
 
 const NO_KEY = 'the key of the device CA is not available'

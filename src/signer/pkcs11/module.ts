@@ -8,7 +8,7 @@ export interface Module {
   readonly path: string
   readonly initArgs: string
   readonly cryptoki: Cryptoki
-  /** Calls C_Finalize. Never throws: everything is already signed. */
+  /** Calls C_Finalize, unless another part of the process uses the module. Never throws: everything is already signed. */
   close(): void
 }
 
@@ -28,6 +28,8 @@ export async function openModule(
 ): Promise<Module> {
   const cryptoki = await makeCryptoki()
   load(cryptoki, path)
+  // A module is initialized once in a process (PKCS#11, 5.4): whoever did so finalizes it.
+  let isOwner = true
   try {
     cryptoki.C_Initialize({
       ...(hasThreads ? { flags: CKF_OS_LOCKING_OK } : {}),
@@ -35,13 +37,16 @@ export async function openModule(
       ...(initArgs === '' ? {} : { libraryParameters: `${initArgs} ` }),
     })
   } catch (error) {
-    throw notInitialized(path, returnValue(error))
+    const name = returnValue(error)
+    if (name !== 'CKR_CRYPTOKI_ALREADY_INITIALIZED') throw notInitialized(path, name)
+    isOwner = false
   }
   return {
     path,
     initArgs,
     cryptoki,
     close: () => {
+      if (!isOwner) return
       try {
         cryptoki.C_Finalize()
       } catch {

@@ -20,7 +20,10 @@ export interface OpenToken {
   openSession(): Handle
   /** Logs in again for one use of a key with CKA_ALWAYS_AUTHENTICATE (PKCS#11, 5.6.9 C_Login). */
   authenticate(session: Handle): void
-  /** Logs out, closes the session and the module. Never throws; a second call does nothing. */
+  /**
+   * Closes the session, and logs out and closes the module, unless another part of the process was there before. Never throws; a
+   * second call does nothing.
+   */
   close(): void
 }
 
@@ -70,7 +73,7 @@ async function logIn(
   const subject = { name, modulePath: module.path, initArgs: module.initArgs, token }
   const session = explainErrors(subject, () => cryptoki.C_OpenSession(token.slot, access))
   if (login.keypad) progress.note(`enter the PIN on the keypad of the token ${tokenName(token)}.`)
-  if (has(CKF_TOKEN.loginRequired)) tryPin(module, subject, { session, pin })
+  const isLogin = has(CKF_TOKEN.loginRequired) && tryPin(module, subject, { session, pin })
   const mechanisms = new Set(explainErrors(subject, () => cryptoki.C_GetMechanismList(token.slot)))
   let open = true
   return {
@@ -84,7 +87,8 @@ async function logIn(
     close: () => {
       if (!open) return
       open = false
-      attempt(() => cryptoki.C_Logout(session))
+      // All sessions of the process share one login (PKCS#11, 5.6): whoever logged in logs out.
+      if (isLogin) attempt(() => cryptoki.C_Logout(session))
       attempt(() => cryptoki.C_CloseSession(session))
       module.close()
     },
@@ -125,12 +129,14 @@ interface Login {
   readonly pin: string
 }
 
-function tryPin(module: Module, subject: Subject & { readonly token: Token }, { session, pin }: Login): void {
+/** False when another part of the process has logged in. */
+function tryPin(module: Module, subject: Subject & { readonly token: Token }, { session, pin }: Login): boolean {
   try {
     module.cryptoki.C_Login(session, CKU.user, pin)
+    return true
   } catch (error) {
     const returned = returnValue(error)
-    if (returned === 'CKR_USER_ALREADY_LOGGED_IN') return
+    if (returned === 'CKR_USER_ALREADY_LOGGED_IN') return false
     throw returned === 'CKR_PIN_INCORRECT'
       ? wrongPin(module, subject.token, subject.name)
       : explainError(error, subject)

@@ -1,5 +1,6 @@
 import type { Extension, GeneralNameType } from '@peculiar/x509'
-import { integer } from '../../pki/der-write.js'
+import { TAG } from '../../pki/der.js'
+import { der, integer } from '../../pki/der-write.js'
 import type { GeneralName } from '../../pki/extensions.js'
 import { oid } from '../../pki/oids.js'
 import type { KeyUsage, ProfileExtension } from '../../pki/profiles.js'
@@ -30,6 +31,8 @@ function extension(x509: X509Library, spec: ProfileExtension, template: Certific
       return authorityKeyIdentifier(x509, issuerKeyIdentifier(template))
     case 'subjectAltName':
       return subjectAltName(x509, template.names, spec.critical)
+    case 'id-pkix-ocsp-nocheck':
+      return new x509.Extension(oid(spec.type), spec.critical, der(TAG.null))
   }
 }
 

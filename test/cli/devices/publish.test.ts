@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { publishListsResult } from '../../../src/operations/devices/publish/publish-lists.js'
 import { publishOutboxResult } from '../../../src/operations/registration/publish-outbox.js'
 import { newCertificate } from '../../devices/register-scene.js'
 import { fingerprintOfFile, hold, ISSUED_AT, uuidNumber, withRegister } from '../../support/device-register.js'
@@ -102,6 +103,32 @@ describe('fpki devices publish', () => {
     await withRegister(made.directory, (register) => register.deny([uuidNumber(1)], hold(ISSUED_AT)))
     expect(await made.publish()).toMatchObject({ status: 0, stderr: expect.stringContaining('informed of 1 device.') })
     expect(made.server.seen).toHaveLength(1)
+  })
+
+  test('denies and allows devices there, also those that the API does not know', async () => {
+    const made = await scene(2)
+    const env = { FPKI_API: made.server.url, FPKI_TOKEN: TOKEN }
+    await made.publish('--quiet')
+    const paths = [1, 2].map((number) => `/ota/devices/${uuidNumber(number)}/?factory=acme&by-uuid=1`)
+    const denials = [200, 404, 204]
+    for (const path of paths) made.server.others.set(path, () => ({ status: denials.shift() ?? 500, body: {} }))
+    const uuids = [uuidNumber(1), uuidNumber(2)]
+    expect((await made.home.fpki(['devices', 'deny', made.directory, ...uuids], { env })).status).toBe(0)
+    made.server.seen.length = 0
+    const denied = await made.publish('--foundries', '--json')
+    const { foundries } = publishListsResult.parse(JSON.parse(denied.stdout))
+    expect({ status: denied.status, ...foundries }).toMatchObject({ status: 0, sent: 2, refused: 0, waiting: 0 })
+    const about = made.server.seen.map(({ method, path }) => `${method} ${path.replace(/[0-9a-f-]{36}.*$/, 'UUID')}`)
+    expect(about.toSorted()).toEqual([
+      ...['DELETE /ota/devices/UUID', 'DELETE /ota/devices/UUID', 'DELETE /ota/devices/UUID'],
+      ...['GET /ota/factories/acme/denied-devices/UUID', 'PUT /ota/devices/'],
+    ])
+    const ends = uuids.map((uuid) => `/ota/factories/acme/denied-devices/${uuid}/`)
+    const answers = [200, 403]
+    for (const path of ends) made.server.others.set(path, () => ({ status: answers.shift() ?? 500, body: {} }))
+    expect((await made.home.fpki(['devices', 'allow', made.directory, ...uuids], { env })).status).toBe(0)
+    const allowed = await made.publish()
+    expect(allowed).toMatchObject({ status: 4, stderr: expect.stringContaining('Still waiting: 1 device') })
   })
 
   test.each([

@@ -59,7 +59,7 @@ const FILTERS: readonly (readonly [string, readonly number[], number])[] = [
   ['--since 2026-07-03', [1, 3], 0],
   ['--until 2026-07-02T00:00:00Z', [4], 0],
   ['--since 2026-07-02 --until 2026-07-04', [2, 3], 1],
-  ['--expiring 9', [], 0],
+  ['--expiring 9d', [], 0],
   ['--expiring 11', [2], 1],
   ['--hardware-id imx8mm', [4], 0],
   ['--ca local-ca.pem', [2, 3, 4], 1],

@@ -2,7 +2,9 @@ import { createHash } from 'node:crypto'
 import { readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import type { DeviceRegister } from '../../../src/devices/register.js'
 import { type ReportDevicesResult, reportDevicesResult } from '../../../src/operations/devices/report/report-devices.js'
+import { renewalOf } from '../../devices/life-scene.js'
 import { output } from '../../support/cli.js'
 import { recordDevices, uuidNumber, withRegister } from '../../support/device-register.js'
 import { copiedPki, type Made, madePki } from '../made.js'
@@ -10,6 +12,14 @@ import { expectRefusal } from '../refusal.js'
 
 const JULY = Date.parse('2026-07-01T00:00:00Z')
 const DAY = 86_400_000
+
+/** Renews the certificate of a device. */
+async function renew(register: DeviceRegister, uuid: string): Promise<void> {
+  const [old] = (await register.device(uuid))?.certificates ?? []
+  if (old === undefined) throw new Error('the device has no certificate')
+  const certificates = [renewalOf({ uuid, serial: old.serial }, { ca: old.ca })]
+  await register.renew({ at: JULY + 2 * DAY, overlap: DAY, certificates })
+}
 
 /** A PKI whose line `a` issued devices 1 to 4 on 1 July, and 5 on 1 August; the default line issued 6. */
 async function scene(make: () => Promise<Made> = copiedPki) {
@@ -20,6 +30,7 @@ async function scene(make: () => Promise<Made> = copiedPki) {
   // Device 2 has another certificate since; the first one of device 3 was never outside.
   await withRegister(pki.directory, (register) => register.abandon([uuidNumber(3)], JULY + 1))
   const again = [{ uuid: uuidNumber(2) }, { uuid: uuidNumber(3) }]
+  await withRegister(pki.directory, (register) => renew(register, uuidNumber(1)))
   await recordDevices(pki.directory, again, { line: 'a', at: JULY + 60_000 })
   await recordDevices(pki.directory, [{ uuid: uuidNumber(5) }], { line: 'a', at: JULY + 31 * DAY })
   await recordDevices(pki.directory, [{ uuid: uuidNumber(6) }], { at: JULY })

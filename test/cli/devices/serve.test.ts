@@ -246,6 +246,11 @@ describe('is refused', () => {
     expectWords(await refused(address), refusal)
   })
 
+  test('without the line of --line, for EST alone', async () => {
+    const refusal = { status: 3, code: 'ERR_LINE', names: ['There is no line "other"', '--line', 'fpki lines list'] }
+    expectWords(await refused(['--est', '127.0.0.1:0', '--line', 'other']), refusal)
+  })
+
   test.each(['in the directory', 'elsewhere'])(
     'and starts after the commands of that hint, with a register %s',
     async (place) => {
@@ -281,6 +286,14 @@ describe('is refused', () => {
     ],
     [[...address, '--token-header', 'a b'], 'name of a header', '--token-header'],
     [[...address, '--cloud', 'maybe'], 'queue', '--cloud'],
+    [[], 'There is nothing to serve', '--register, --est'],
+    [[...address, '--adopt'], '--adopt is about EST', '--est HOST:PORT'],
+    [['--est', '127.0.0.1:0', '--no-tls'], 'EST is never served without TLS', '--no-tls'],
+    [['--est', 'nowhere'], 'Invalid address', '--est'],
+    [['--est', '127.0.0.1:0', '--client-map', 'a.csv'], '--client-map needs --client-ca', ''],
+    [['--est', '127.0.0.1:0', '--client-ca', 'none.pem'], 'No such file', '--client-ca'],
+    [['--est', '127.0.0.1:0', '--renew-from', '100'], 'from 0 to 99', ''],
+    [['--est', '127.0.0.1:0'], 'has no certificate for an EST server', 'fpki est authorize'],
   ])('with %j', async (words, text, hint) => {
     expectWords(await refused(words), { status: 2, code: 'ERR_USAGE', names: [text, hint] })
   })
@@ -304,7 +317,7 @@ test('with --json, stdout has one document', async () => {
   const served = await serveDevices(words, { HOME: made.home.path })
   await served.stop()
   expect(JSON.parse(served.log())).toEqual({
-    ...{ schemaVersion: 1, url: served.url, directory: made.directory, status: null, trust: null },
+    ...{ schemaVersion: 1, url: served.url, est: null, directory: made.directory, status: null, trust: null },
   })
   expect(served.said()).toContain('"event":"stopped"')
 })

@@ -62,7 +62,7 @@ describe('a register in PostgreSQL', () => {
       connection: expect.stringMatching(/^ok: Connected to PostgreSQL 1\d\.\d+.* on this machine, without TLS\.$/),
       // The server of the tests does without its disk.
       durability: expect.stringMatching(/^failure: .*fsync and full_page_writes are off/),
-      schema: 'ok: The schema has version 3.',
+      schema: 'ok: The schema has version 4.',
       clock: expect.stringMatching(/^ok: /),
       contents: 'ok: 3 devices with 3 certificates.',
       certificates: expect.stringMatching(/^ok: /),

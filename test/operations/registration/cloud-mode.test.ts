@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest'
 import type { DeviceApi, PutOutcome } from '../../../src/factory/device-api.js'
 import { cloudMode } from '../../../src/operations/registration/cloud-mode.js'
 
-const API: DeviceApi = { name: 'test', put: async (): Promise<PutOutcome> => ({ kind: 'done' }) }
+const done = async (): Promise<PutOutcome> => ({ kind: 'done' })
+const API: DeviceApi = { name: 'test', put: done, deny: done, allow: done }
 
 describe('how the Factory API is informed', () => {
   test.each([

@@ -2,7 +2,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { FactoryApiError } from '../../../src/factory/api.js'
 import type { DeviceApi, PublishedDevice, PutOutcome } from '../../../src/factory/device-api.js'
 import { announceTo } from '../../../src/operations/registration/announce.js'
-import { publishedDevice } from '../../../src/operations/registration/publish-batch.js'
+import { publishedDevice } from '../../../src/operations/registration/inform.js'
 import { LEASE, LONGEST_WAIT, REFUSED_WAIT, waitFor } from '../../../src/operations/registration/publish-schedule.js'
 import { type PublishEvent, startPublishing } from '../../../src/operations/registration/start-publishing.js'
 import { uuidNumber } from '../../support/device-register.js'
@@ -10,6 +10,8 @@ import { entryOf, type MemoryOutbox, memoryOutbox } from './memory-outbox.js'
 
 const MIDDLE = { bytes: (size: number) => new Uint8Array(size).fill(128) }
 const DONE: PutOutcome = { kind: 'done' }
+const never = () => Promise.reject(new Error('only PUT is expected'))
+const ONLY_PUT = { name: 'test', deny: never, allow: never }
 
 function outcome(kind: 'conflict' | 'refused' | 'unavailable', status: number, retryAfter: number | null = null) {
   const error = new FactoryApiError(status, `It says ${status}.`, 'Wait.')
@@ -24,7 +26,7 @@ function scene(answers: (number: number, device: PublishedDevice) => PutOutcome 
   const waits: number[] = []
   const state = { now: 1_000_000, waiting: null as null | (() => void), inFlight: 0, most: 0 }
   const api: DeviceApi = {
-    name: 'test',
+    ...ONLY_PUT,
     put: async (device, { signal, retries }) => {
       expect(retries).toBe(false)
       sent.push({ at: state.now, device })
@@ -253,7 +255,7 @@ describe('how long to wait', () => {
 })
 
 test('a device with its UUID for a name has no name', () => {
-  const entry = entryOf(uuidNumber(1))
+  const entry = { ...entryOf(uuidNumber(1)), der: Buffer.from('3000', 'hex') }
   expect(publishedDevice(entry).name).toBeNull()
   expect(publishedDevice({ ...entry, name: 'kitchen', group: 'blue' })).toEqual({
     ...{ name: 'kitchen', group: 'blue' },
@@ -270,7 +272,7 @@ describe('to announce a device at once', () => {
   ])('settles its entry: %j', async (answer, announced, nextAt, conflicts) => {
     const outbox = memoryOutbox()
     outbox.add(uuidNumber(1))
-    const api: DeviceApi = { name: 'test', put: async () => answer }
+    const api: DeviceApi = { ...ONLY_PUT, put: async () => answer }
     const ports = { clock: () => new Date(1_000_000), random: MIDDLE }
     const announce = announceTo({ outbox, api }, new AbortController().signal, ports)
     expect(await announce(entryOf(uuidNumber(1)))).toEqual(announced)

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { REFUSAL_CODES } from '../../../src/devices/refusal.js'
+import { REFUSAL_CODES, RENEWAL_REFUSALS } from '../../../src/devices/refusal.js'
 import { FpkiError } from '../../../src/errors.js'
 import { temporaryDirectory } from '../../support/cli.js'
 import { deviceFile, fioup, lmpDeviceRegister, send } from '../../support/register-client.js'
@@ -125,7 +125,7 @@ test('each refusal has its status and a message, and those of a member name it',
     '400 group': ['group'],
     '403': [
       ...['hardware-id', 'quota', 'daily-quota', 'window', 'line-paused', 'line-closed', 'credential', 'not-listed'],
-      ...['denied', 'renewal-too-often'],
+      ...['denied', 'renewal-too-often', ...RENEWAL_REFUSALS],
     ],
     '409': ['key-reused', 'serial-taken', 'uuid-taken'],
   })

@@ -2,8 +2,8 @@ import { onTestFinished } from 'vitest'
 import { embeddedPortsOn, thisMachine } from '../../../src/machine/index.js'
 import { openRegistration } from '../../../src/operations/registration/open-registration.js'
 import type { RegistrationOptions, RegistrationPorts } from '../../../src/operations/registration/options.js'
-import type { ServeRegistrationResult } from '../../../src/server/registration/served-registration.js'
-import { serveRegistration } from '../../../src/server/serve-registration.js'
+import { serveDevices } from '../../../src/server/serve-devices.js'
+import type { ServeDevicesResult } from '../../../src/server/served-devices.js'
 import type { RegistrationScene } from '../../operations/registration/scene.js'
 import { deviceCsr } from '../../support/device-requests.js'
 import { quickLocks } from '../../support/quick-locks.js'
@@ -32,9 +32,10 @@ export async function realService(
   const ports = {
     ...embeddedPortsOn({ ...thisMachine(quickLocks()), clock }, stop.signal),
     open: async () => {
-      const service = await openRegistration(scene.options(changes.options), registrationPorts)
-      return { service, registerNow: service.state }
+      const registration = await openRegistration(scene.options(changes.options), registrationPorts)
+      return { registration, renewal: null, ocsp: null, close: registration.close }
     },
+    estIdentity: () => Promise.reject(new Error('EST is not served')),
     manager: { ready: async () => undefined, stopping: async () => undefined },
     progress: registrationPorts.progress,
     signal: stop.signal,
@@ -44,12 +45,13 @@ export async function realService(
     residentBytes: () => 1,
     hostName: () => 'localhost',
   }
-  const options = {
-    ...{ directory: scene.directory, register: '127.0.0.1:0', status: '127.0.0.1:0', insecureHttp: [] },
-    ...{ tls: false, tlsFiles: null, names: [], tokenHeader: 'OSF-TOKEN', isQuiet: false },
+  const registration = {
+    ...{ register: '127.0.0.1:0', insecureHttp: [], tls: false, tlsFiles: null, names: [], tokenHeader: 'OSF-TOKEN' },
   }
-  const { url, status } = await new Promise<ServeRegistrationResult>((resolve, reject) => {
-    const ended = serveRegistration(options, ports, resolve)
+  const services = { registration, est: null, ocsp: null }
+  const options = { directory: scene.directory, ...services, status: '127.0.0.1:0', isQuiet: false }
+  const { url, status } = await new Promise<ServeDevicesResult>((resolve, reject) => {
+    const ended = serveDevices(options, ports, resolve)
     ended.catch(reject)
     onTestFinished(() => {
       stop.abort()
@@ -57,11 +59,11 @@ export async function realService(
     })
   })
   return {
-    get: (path) => send({ api: path === '/sign' ? url : (status ?? '') }, { method: 'GET', path }),
+    get: (path) => send({ api: (path === '/sign' ? url : status) ?? '' }, { method: 'GET', path }),
     register: (token, { uuid, pem } = deviceCsr()) => {
       const headers = { 'Content-Type': 'application/json', 'OSF-TOKEN': token }
       const body = JSON.stringify({ uuid, csr: pem })
-      return send({ api: url, headers }, { method: 'POST', path: '/sign', body })
+      return send({ api: url ?? '', headers }, { method: 'POST', path: '/sign', body })
     },
     later: (milliseconds) => {
       now += milliseconds

@@ -53,7 +53,7 @@ function fakeService(): FakeService {
       if (service.outcome instanceof Error) throw service.outcome
       return service.outcome
     },
-    state: async () => ({ lines: [], outbox: null }),
+    state: async () => ({ lines: [], outbox: null, life: { denied: 0, unconfirmed: 0, expiring: [] } }),
     close: async () => undefined,
   }
   return service
@@ -96,7 +96,7 @@ export async function registrationScene(
   const port = Number(new URL(url).port)
   return {
     ...{ service, url, port, log: () => log, close: server.close },
-    metrics: () => metrics.text({ at: 0, residentBytes: 1, isAvailable: true, register: null }),
+    metrics: () => metrics.text({ at: 0, isAvailable: true, register: null }),
     post: (body, { path = '/sign', headers = {}, ...more } = {}) => {
       const all = { 'Content-Type': 'application/json', 'OSF-TOKEN': TOKEN, ...headers }
       return send({ api: url, ...more, headers: all }, { method: 'POST', path, body })

@@ -12,6 +12,7 @@ export interface ExportGatewayFlags extends CommonFlags {
   readonly listen?: string
   readonly upstream?: string
   readonly at?: string
+  readonly denyList?: boolean
 }
 
 /** `fpki api export-gateway <factory> <directory>` */
@@ -21,10 +22,10 @@ export async function exportGateway(
   flags: ExportGatewayFlags,
   io: Io,
 ): Promise<void> {
-  const { listen = null, upstream = null, at, replace = false } = flags
+  const { listen = null, upstream = null, at, replace = false, denyList = null } = flags
   const exported = await exportTo(
     {
-      ...{ factory, listen, upstream, replace },
+      ...{ factory, listen, upstream, replace, denyList },
       stateDirectory: await stateDirectoryOf(factory, flags, io),
       directory: filePath(directory, io),
       at: at === undefined ? null : filePath(at, io),
@@ -61,6 +62,7 @@ function summary({
     `  tls-crt for ${tls.subjectAltNames.join(' and ') || tls.subject}, valid until ${tls.notAfter}`,
     `  nginx listens on ${options.listen} and forwards requests to ${options.upstream}`,
     `  device CAs: ${deviceCas.length}${disabled}`,
+    ...(options.denyList ? [`  deny list: ${directory}/denied-devices.map`] : []),
     `  ${changed.length === 0 ? 'no files changed' : `changed: ${changed.join(', ')}`}`,
   ]
   return `${lines.map(printable).join('\n')}\n`

@@ -1,19 +1,23 @@
 import { type AddDeviceCaResult, addDeviceCa } from '../../../operations/device-cas/add-device-ca.js'
 import { type ChangeFlags, changeScene } from '../../change.js'
-import { type Io, printable, printJson, printText } from '../../output.js'
+import { type Io, printable, printJson, printText, progressOn } from '../../output.js'
 
 /** The flags of `ca add-device-ca`. */
 export interface AddDeviceCaFlags extends ChangeFlags {
   readonly onlineCa: boolean
   readonly localCa: boolean
   readonly localCaFilename: string
+  readonly crlSign?: boolean
 }
+
+const UNKNOWN_AT_FOUNDRIES = 'Whether the Factory API of Foundries accepts a device CA with cRLSign is unknown.'
 
 /** `fpki ca add-device-ca <directory>` */
 export async function addCa(directory: string, flags: AddDeviceCaFlags, io: Io): Promise<void> {
   const { where, ports } = await changeScene(directory, flags, io)
-  const { onlineCa, localCa, localCaFilename } = flags
-  const added = await addDeviceCa({ ...where, onlineCa, localCa, localCaFilename }, ports)
+  const { onlineCa, localCa, localCaFilename, crlSign = false } = flags
+  if (crlSign && localCa) progressOn(io, flags).warn(UNKNOWN_AT_FOUNDRIES)
+  const added = await addDeviceCa({ ...where, onlineCa, localCa, localCaFilename, crlSign }, ports)
   if (flags.json) printJson(io, added)
   else if (!flags.quiet) printText(io, summary(added))
 }

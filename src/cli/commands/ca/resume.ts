@@ -80,8 +80,9 @@ async function finish(directory: string, flags: ResumedFlags, { command, options
     case 'est authorize':
       return authorizeEst(directory, flags, io)
     case 'ca add-device-ca': {
-      const { onlineCa, localCa, localCaFilename } = options
-      return addCa(directory, { ...flags, onlineCa, localCa, localCaFilename: localCaFilename ?? 'local-ca.pem' }, io)
+      const { onlineCa, localCa, localCaFilename, crlSign } = options
+      const cas = { onlineCa, localCa, localCaFilename: localCaFilename ?? 'local-ca.pem', crlSign }
+      return addCa(directory, { ...flags, ...cas }, io)
     }
     case 'ca import-root':
       return finishImport(directory, flags, options, io)

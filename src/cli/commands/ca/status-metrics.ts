@@ -61,6 +61,23 @@ const METRICS: readonly Metric[] = [
     'Number of devices whose certificate expires within --warn-days.',
     ({ expiring }) => expiring,
   ),
+  deviceMetric('denied', 'Number of devices that are denied.', ({ denied }) => denied),
+  deviceMetric(
+    'unconfirmed',
+    'Number of devices with a renewed certificate that was not seen yet.',
+    ({ unconfirmed }) => unconfirmed,
+  ),
+  {
+    name: 'fpki_devices_expiring_by_month',
+    help: 'Number of devices whose certificate expires in this month (UTC).',
+    samples: ({ pkis }) =>
+      pkis.flatMap((pki) =>
+        (pki.devices?.expiringByMonth ?? []).map(({ month, devices }) => ({
+          labels: { ...labelsOf(pki), month },
+          value: devices,
+        })),
+      ),
+  },
   pkiMetric('problems', 'Number of missing or unreadable files.', ({ problems }) => problems.length),
   {
     name: 'fpki_status_checked_seconds',

@@ -1,3 +1,4 @@
+import { counted } from '../../../counted.js'
 import { type FpkiCode, FpkiError } from '../../../errors.js'
 import { thisMachine } from '../../../machine/index.js'
 import {
@@ -85,9 +86,15 @@ function block(pki: PkiStatus, quiet: boolean, io: Io): string {
 /** What the device register has. */
 function deviceLine({ devices }: PkiStatus, quiet: boolean): readonly string[] {
   if (devices === null || quiet) return []
-  const { devices: count, production, expiring, expiringBefore } = devices
-  const soon = expiring === 0 ? '' : `; ${expiring} expire before ${expiringBefore.slice(0, 10)}`
-  return [`  ${count} devices, ${production} in production${soon}`]
+  const { devices: count, production, expiring, expiringBefore, denied, unconfirmed } = devices
+  const soon =
+    expiring === 0 ? '' : `; ${expiring} ${expiring === 1 ? 'expires' : 'expire'} before ${expiringBefore.slice(0, 10)}`
+  const months = devices.expiringByMonth.filter((one) => one.devices > 0)
+  return [
+    `  ${counted(count, 'device')}, ${production} in production${soon}`,
+    ...(denied + unconfirmed === 0 ? [] : [`  denied: ${denied}; renewals not confirmed yet: ${unconfirmed}`]),
+    ...(months.length === 0 ? [] : [`  expiring: ${months.map((one) => `${one.month} ${one.devices}`).join(', ')}`]),
+  ]
 }
 
 /** The backup of a readable directory. */

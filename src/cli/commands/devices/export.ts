@@ -1,4 +1,5 @@
 import { namedFactory } from '../../../config/settings.js'
+import { counted } from '../../../counted.js'
 import { FpkiError } from '../../../errors.js'
 import { deviceFiles } from '../../../machine/devices.js'
 import { thisMachine } from '../../../machine/index.js'
@@ -30,7 +31,7 @@ export async function exportIssued(directory: string, flags: ExportDevicesFlags,
   if (flags.json) printJson(io, result)
   else
     progress.note(
-      `Wrote ${result.certificates} certificates of ${result.devices} devices to ${printable(result.file ?? 'stdout')}`,
+      `Wrote ${counted(result.certificates, 'certificate')} of ${counted(result.devices, 'device')} to ${printable(result.file ?? 'stdout')}`,
     )
 }
 

@@ -120,7 +120,7 @@ function certificatesCsv({ device, certificates }: ShowDeviceResult): string {
 }
 
 function fieldsOf({ device, caFile, certificates }: ShowDeviceResult): readonly (readonly [string, string])[] {
-  const { uuid, name, line, ca, group, hardwareId, serialNumber, production, createdAt } = device
+  const { uuid, name, line, ca, group, hardwareId, serialNumber, production, createdAt, denied } = device
   return [
     ['UUID', uuid],
     ['Name', name],
@@ -131,15 +131,22 @@ function fieldsOf({ device, caFile, certificates }: ShowDeviceResult): readonly 
     ['Serial number', serialNumber ?? '-'],
     ['Production', production ? 'yes' : 'no'],
     ['Created', createdAt],
+    ...(denied === null ? [] : [['Denied', `${denied.at} (${denied.reason})`] as const]),
     ...certificates.flatMap((certificate): (readonly [string, string])[] => [
       ['Certificate', certificate.serial],
       ['  State', certificate.state],
       ['  Issued', certificate.issuedAt],
       ['  Expires', certificate.notAfter],
+      ...timeField('  Ends', certificate.endedAt),
+      ...timeField('  Seen', certificate.seenAt),
       ['  SHA-256', certificate.fingerprint],
       ['  Key', certificate.keyHash],
     ]),
   ]
+}
+
+function timeField(name: string, time: string | null): readonly (readonly [string, string])[] {
+  return time === null ? [] : [[name, time]]
 }
 
 function selectionOf(flags: SelectionFlags): DeviceSelection {

@@ -2,31 +2,33 @@ import { hostname } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { namedFactory } from '../../../config/settings.js'
 import { FpkiError } from '../../../errors.js'
-import { type ServiceThreads, serviceMachine } from '../../../machine/devices.js'
+import { deviceFiles, type ServiceThreads, serviceMachine } from '../../../machine/devices.js'
 import { embeddedPortsOn, thisMachine, waitOrAbort } from '../../../machine/index.js'
 import type { Machine } from '../../../machine/machine.js'
 import { serviceManager } from '../../../machine/service-manager.js'
+import {
+  type DeviceServicesOptions,
+  type OpenDeviceServices,
+  openDeviceServices,
+} from '../../../operations/device-services/open-device-services.js'
 import { type RegisterChoice, registerPlace } from '../../../operations/devices/open-register.js'
+import { OCSP_VALIDITY } from '../../../operations/ocsp/open-ocsp.js'
 import { factoryOfPki } from '../../../operations/open-pki.js'
 import { type Cloud, cloudMode } from '../../../operations/registration/cloud-mode.js'
-import type { CloudMode } from '../../../operations/registration/model.js'
 import { registrationCloud } from '../../../operations/registration/open-cloud.js'
-import { openRegistration, type RegistrationOptions } from '../../../operations/registration/open-registration.js'
 import type { PublishEvent } from '../../../operations/registration/start-publishing.js'
+import { readClientCas, readClientMap } from '../../../operations/renewal/client-files.js'
+import { estIdentity } from '../../../operations/renewal/est-identity.js'
+import { DEFAULT_OVERLAP, type RenewalTerms } from '../../../operations/renewal/options.js'
 import type { Log } from '../../../server/log.js'
-import type { ServeRegistrationResult } from '../../../server/registration/served-registration.js'
-import {
-  type OpenRegistration,
-  type ServeRegistrationOptions,
-  serveRegistration,
-} from '../../../server/serve-registration.js'
+import { serveDevices } from '../../../server/serve-devices.js'
+import type { ServeDevicesResult } from '../../../server/served-devices.js'
 import { filePath, resolved } from '../../directory.js'
 import { embeddedStateDirectory, factoryApiFor } from '../../factory.js'
 import { keyAccess } from '../../hsm.js'
-import type { HsmFlags } from '../../hsm-options.js'
-import type { CommonFlags } from '../../options.js'
 import { type Io, printable, printJson, printText, progressOn } from '../../output.js'
 import { storeOf } from '../../store.js'
+import { httpOptions, type ServeDevicesFlags } from './serve-options.js'
 
 /** Beside the bundle of the command line. */
 const THREADS = {
@@ -34,34 +36,22 @@ const THREADS = {
   registerProgram: fileURLToPath(new URL('device-register/register-thread.js', import.meta.url)),
 }
 
-/** The flags of `fpki devices serve`. */
-export interface ServeDevicesFlags extends CommonFlags, HsmFlags {
-  readonly register: string
-  readonly tls: boolean
-  readonly tlsCert?: string
-  readonly tlsKey?: string
-  readonly tlsName?: readonly string[]
-  readonly insecureHttp?: readonly string[]
-  readonly status?: string
-  readonly line?: string
-  readonly tokenHeader: string
-  readonly cloud?: CloudMode
-  readonly days?: number
-  readonly gateway?: string
-  readonly ostree?: string
-  readonly store?: string
-  readonly hsmSessions?: number
-}
-
 /** `fpki devices serve <directory>` */
-export async function serve(directory: string, flags: ServeDevicesFlags, io: Io): Promise<void> {
+export async function serve(path: string, flags: ServeDevicesFlags, io: Io): Promise<void> {
   const machine = thisMachine(io.machine)
+  const directory = resolved(path, io)
   // On a signal, the service finishes what it accepted, with all that it has opened.
   const { signal } = new AbortController()
   const lasting = { ...io, signal }
+  const embedded = embeddedPortsOn(machine, signal)
   const ports = {
-    ...embeddedPortsOn(machine, signal),
-    open: (log: Log) => openService(resolved(directory, io), flags, { io: lasting, machine, log }),
+    ...embedded,
+    open: (log: Log) => openServices(directory, flags, { io: lasting, machine, log }),
+    estIdentity: async () => {
+      const stateDirectory = await embeddedStateDirectory(flags, io, machine)
+      const whose = { directory, factory: namedFactory(flags, io.env), stateDirectory }
+      return estIdentity(whose, { files: machine.files, openKey: embedded.keys.open })
+    },
     manager: serviceManager(io.env),
     progress: progressOn(io, flags),
     signal: io.signal,
@@ -70,57 +60,66 @@ export async function serve(directory: string, flags: ServeDevicesFlags, io: Io)
     residentBytes: () => process.memoryUsage.rss(),
     hostName: () => hostname().toLowerCase(),
   }
-  await serveRegistration(httpOptions(resolved(directory, io), flags, io), ports, (served) => {
+  await serveDevices(httpOptions(directory, flags, io), ports, (served) => {
     if (flags.json) printJson(io, served)
     if (!flags.quiet) printText(io, asText(served), 'stderr')
   })
 }
 
-function httpOptions(directory: string, flags: ServeDevicesFlags, io: Io): ServeRegistrationOptions {
-  const { register, tls, tlsCert, tlsKey, tlsName = [], insecureHttp = [], status = null, tokenHeader } = flags
-  const isIncomplete = (tlsCert === undefined) !== (tlsKey === undefined)
-  if (isIncomplete || (!tls && tlsCert !== undefined)) {
-    const hint = 'Pass both, or neither to let fpki issue a certificate, or only --no-tls.'
-    throw new FpkiError('ERR_USAGE', '--tls-cert and --tls-key must be used together, and without --no-tls.', hint)
-  }
-  const tlsFiles =
-    tlsCert === undefined || tlsKey === undefined
-      ? null
-      : { certificate: filePath(tlsCert, io), key: filePath(tlsKey, io) }
-  const { quiet: isQuiet = false } = flags
-  return { directory, register, tls, tlsFiles, names: tlsName, insecureHttp, status, tokenHeader, isQuiet }
-}
-
-async function openService(
+async function openServices(
   directory: string,
   flags: ServeDevicesFlags,
   { io, machine, log }: { readonly io: Io; readonly machine: Machine; readonly log: Log },
-): Promise<OpenRegistration> {
-  const { line = null, gateway = null, ostree = null, days = null, hsmSessions = 4 } = flags
-  const cloud = await cloudOf(directory, flags, io, machine)
-  const options: RegistrationOptions = {
-    ...{ directory, factory: namedFactory(flags, io.env), cloud: cloud.mode },
-    ...{ store: storeOf(flags, io), line, gateway, ostree, days, hsmSessions },
+): Promise<OpenDeviceServices> {
+  const { days = null, hsmSessions = 4, line = null, gateway = null, ostree = null } = flags
+  const cloud = flags.register === undefined ? null : await cloudOf(directory, flags, io, machine)
+  const options: DeviceServicesOptions = {
+    ...{ directory, factory: namedFactory(flags, io.env), store: storeOf(flags, io), days, hsmSessions },
+    registration: cloud === null ? null : { line, gateway, ostree, cloud: cloud.mode },
+    renewal: flags.est === undefined ? null : await renewalTerms(flags, io, machine),
+    ocsp: flags.ocsp === undefined ? null : { validity: ocspValidityOf(flags) },
   }
   const progress = progressOn(io, flags)
   const report = (event: PublishEvent) => reportTo(log, event)
-  const service = await openRegistration(options, {
+  return openDeviceServices(options, {
     ...machine,
     // Not io.signal: what was accepted by then is still signed.
     ...serviceMachine(machine, { ...threadsFor(options), signal: new AbortController().signal }),
     progress,
     wait: waitOrAbort,
     access: await keyAccess(flags, io, progress),
-    ...(cloud.api === null
+    ...(cloud === null || cloud.api === null
       ? {}
       : { openCloud: registrationCloud(cloud.api, { ...machine, wait: waitOrAbort, report }) }),
   })
-  return { service, registerNow: service.state }
+}
+
+function ocspValidityOf({ ocspValidity }: ServeDevicesFlags): number {
+  return ocspValidity === undefined ? OCSP_VALIDITY : ocspValidity * 1000
 }
 
 /** A database server has cores of its own. */
 function threadsFor(choice: RegisterChoice): Pick<ServiceThreads, 'program' | 'registerProgram'> {
   return 'url' in registerPlace(choice) ? { program: THREADS.program } : THREADS
+}
+
+async function renewalTerms(flags: ServeDevicesFlags, io: Io, machine: Machine): Promise<RenewalTerms> {
+  const { line = null, clientCa = [], clientMap, overlap, renewExpired = 0, renewFrom = 0, adopt = false } = flags
+  if (clientMap !== undefined && clientCa.length === 0)
+    throw new FpkiError('ERR_USAGE', '--client-map needs --client-ca.', 'Pass the CA of the client certificates too.')
+  const note = (text: string) => progressOn(io, flags).note(text)
+  const clientCas = await readClientCas(
+    clientCa.map((file) => filePath(file, io)),
+    machine,
+  )
+  const map =
+    clientMap === undefined
+      ? null
+      : await readClientMap(filePath(clientMap, io), { ...deviceFiles(machine), note, signal: io.signal })
+  return {
+    ...{ line, renewExpired, renewFrom, adopt, clientCas, clientMap: map },
+    overlap: overlap === undefined ? DEFAULT_OVERLAP : overlap * 1000,
+  }
 }
 
 async function cloudOf(directory: string, flags: ServeDevicesFlags, io: Io, machine: Machine): Promise<Cloud> {
@@ -139,13 +138,15 @@ function reportTo(log: Log, event: PublishEvent): void {
   else log.warn({ uuid: event.uuid, reason: event.reason }, `cloud ${event.kind}`)
 }
 
-function asText({ url, directory, status, trust }: ServeRegistrationResult): string {
+function asText({ url, est, ocsp, directory, status, trust }: ServeDevicesResult): string {
   const trusted = trust === null ? [] : [`Devices must trust ${trust.path}`, `  SHA-256 ${trust.sha256}`]
   return [
-    `Registering devices at ${url}, in ${directory}`,
+    ...(url === null ? [] : [`Registering devices at ${url}, in ${directory}`]),
+    ...(est === null ? [] : [`Renewing certificates at ${est}/.well-known/est, in ${directory}`]),
+    ...(ocsp === null ? [] : [`Answering OCSP requests at ${ocsp}, for ${directory}`]),
     ...(status === null ? [] : [`Status at ${status}`]),
     ...trusted,
-    `For devices: DEVICE_API=${url}/sign`,
+    ...(url === null ? [] : [`For devices: DEVICE_API=${url}/sign`]),
   ]
     .map((text) => `${printable(text)}\n`)
     .join('')

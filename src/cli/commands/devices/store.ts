@@ -1,4 +1,5 @@
 import { namedFactory } from '../../../config/settings.js'
+import { counted } from '../../../counted.js'
 import { thisMachine } from '../../../machine/index.js'
 import { type CheckStoreResult, checkStore } from '../../../operations/devices/store/check-store.js'
 import { copyStore } from '../../../operations/devices/store/copy-store.js'
@@ -63,7 +64,9 @@ export async function copyStoreOf(
   const result = await copyStore(options, thisMachine(io.machine))
   if (flags.json) return printJson(io, result)
   const { note } = progressOn(io, flags)
-  note(`Moved the device register to ${result.to}: ${result.devices} devices, ${result.certificates} certificates.`)
+  note(
+    `Moved the device register to ${result.to}: ${counted(result.devices, 'device')}, ${counted(result.certificates, 'certificate')}.`,
+  )
   note(`${result.from} is not used any more. It was not deleted.`)
   if (result.keptAs !== null) note(`The file that was there before is ${result.keptAs}.`)
 }

@@ -12,6 +12,8 @@ export function addExportGateway(api: Command, io: Io): void {
     .option('--listen <address>', 'address of the gateway: PORT, HOST:PORT or [IPv6]:PORT (default: 8443)')
     .option('--upstream <url>', 'server to forward requests to (default: http://127.0.0.1:8080)')
     .option('--at <directory>', 'path of the directory on the host that runs nginx')
+    .option('--deny-list', 'refuse the devices of denied-devices.map in the directory')
+    .option('--no-deny-list', 'remove the deny list from an earlier export')
     .addHelpText('after', EXAMPLE)
     .action(async (factory, directory, _, command: Command) =>
       (await import('../../commands/config/index.js')).exportGateway(factory, directory, command.optsWithGlobals(), io),
@@ -22,9 +24,11 @@ const EXAMPLE = `
 Examples:
   $ fpki api export-gateway acme "$HOME/gateway"
   $ fpki api export-gateway acme "$HOME/gateway" --replace --at /etc/gateway
+  $ fpki api export-gateway acme "$HOME/gateway" --replace --deny-list
 
-With --replace, omitted --listen, --upstream and --at keep their values from the
-earlier export.
+With --replace, omitted --listen, --upstream, --at and --deny-list keep their
+values from the earlier export, and an existing deny list stays. Fill it with
+fpki devices publish "$HOME/acme" --nginx-map "$HOME/gateway/denied-devices.map"
 
 After you disable or revoke a device CA, the gateway accepts its devices until
 you export again and reload nginx: nginx -t && nginx -s reload. See

@@ -13,6 +13,7 @@ export function addAddDeviceCa(ca: Command, io: Io): void {
     .addOption(new Option('--local-ca', 'add a local-ca').default(false, 'no'))
     .option('--no-local-ca', 'do not add a local-ca')
     .option('--local-ca-filename <name>', 'file name of the certificate; NAME.pem gets NAME.key', 'local-ca.pem')
+    .option('--crl-sign', 'let the local-ca sign CRLs, for gateways that check them')
   withHsmOptions(add)
     .addHelpText('after', EXAMPLE)
     .action(async (directory, _, command: Command) =>
@@ -26,4 +27,7 @@ Examples:
   $ fpki ca add-device-ca "$HOME/acme" --online-ca
 
 Existing device CAs stay active. The previous online-crt is kept as
-online-crt.bak, or online-crt.bak.1 and so on.`
+online-crt.bak, or online-crt.bak.1 and so on.
+
+A local-ca with --crl-sign signs CRLs of its devices: \`fpki devices publish\`.
+Whether the Factory API of Foundries accepts it is unknown.`

@@ -20,7 +20,7 @@ const EXAMPLE = `
 Examples:
   $ fpki devices list "$HOME/acme" --since 2026-07-28
   $ fpki devices list "$HOME/acme" --line default --csv > devices.csv
-  $ fpki devices list "$HOME/acme" --state active --expiring 90 --json
+  $ fpki devices list "$HOME/acme" --state active --expiring 90d --json
 
 Devices are in the order of their UUIDs. The times are those of the newest
 certificate of each.`

@@ -34,5 +34,5 @@ export function parseDuration(text: string): number {
   const seconds = Object.entries(SECONDS).find(([name]) => name === unit)?.[1]
   if (text === '0') return 0
   if (seconds !== undefined) return Number(number) * seconds
-  throw new InvalidArgumentError('It must be a time such as 15m, 2h or 1d, or 0.')
+  throw new InvalidArgumentError('It must be a time such as 15m, 2h or 1d.')
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { ListedDevice } from '../../../devices/credential-store.js'
-import { FpkiError } from '../../../errors.js'
+import { FpkiError, type FpkiOption } from '../../../errors.js'
 import { toUuid } from '../../../pki/device-policy.js'
 import { printable } from '../../../printable.js'
 import type { InputFiles } from '../../../storage/input-files.js'
@@ -31,44 +31,48 @@ export async function* readAllowList(
     inputFiles,
     note,
     signal,
+    option = 'list',
   }: {
     readonly inputFiles: Pick<InputFiles, 'octets'>
     readonly note: (text: string) => void
     readonly signal?: AbortSignal | undefined
+    /** What errors are about. */
+    readonly option?: FpkiOption
   },
 ): AsyncGenerator<readonly ListedDevice[]> {
   const lines = new Map<string, number>()
+  const badList = (reason: string) => badListAt(path, reason, option)
   const table = csvTable<ListedDevice>(octetSource(inputFiles.octets(path), path, signal), {
     ...{ what: path, columns: COLUMNS, needed: COLUMNS, maxRowBytes: MAX_ROW_BYTES, note },
     row: (members, line) => {
-      const device = deviceOf(members, path, `line ${line}`)
+      const device = deviceOf(members, badList, `line ${line}`)
       const digest = digestOf(device)
       const earlier = lines.get(digest)
-      if (earlier !== undefined) throw badList(path, `line ${line} is the same as line ${earlier}`)
-      if (lines.size === MAX_ENTRIES) throw badList(path, `it has more than ${MAX_ENTRIES} rows`)
+      if (earlier !== undefined) throw badList(`line ${line} is the same as line ${earlier}`)
+      if (lines.size === MAX_ENTRIES) throw badList(`it has more than ${MAX_ENTRIES} rows`)
       lines.set(digest, line)
       return device
     },
     unreadable: (line, problem) => {
-      throw badList(path, `line ${line}: ${problem}`)
+      throw badList(`line ${line}: ${problem}`)
     },
   })
   for await (const devices of table) yield devices
-  if (lines.size === 0) throw badList(path, 'it names no device')
+  if (lines.size === 0) throw badList('it names no device')
 }
 
 function deviceOf(
   { uuid = '', serial = '', key = '' }: Readonly<Record<string, string | undefined>>,
-  path: string,
+  badList: (reason: string) => FpkiError,
   at: string,
 ): ListedDevice {
   const canonical = uuid === '' ? null : toUuid(uuid)
-  if (uuid !== '' && canonical === null) throw badList(path, `${at}: ${quoted(uuid)} is not a UUID`)
+  if (uuid !== '' && canonical === null) throw badList(`${at}: ${quoted(uuid)} is not a UUID`)
   const isSerial = serial.length <= MAX_SERIAL && printable(serial) === serial
-  if (!isSerial) throw badList(path, `${at}: its serial is not a text of 1 to ${MAX_SERIAL} printable characters`)
+  if (!isSerial) throw badList(`${at}: its serial is not a text of 1 to ${MAX_SERIAL} printable characters`)
   const isKey = key === '' || /^[0-9a-f]{64}$/i.test(key)
-  if (!isKey) throw badList(path, `${at}: its key is not a SHA-256 hash in hexadecimal`)
-  if (canonical === null && serial === '' && key === '') throw badList(path, `${at} names no device`)
+  if (!isKey) throw badList(`${at}: its key is not a SHA-256 hash in hexadecimal`)
+  if (canonical === null && serial === '' && key === '') throw badList(`${at} names no device`)
   return {
     uuid: canonical,
     serialNumber: serial === '' ? null : serial,
@@ -90,11 +94,11 @@ function quoted(text: string): string {
   return JSON.stringify(shown(text))
 }
 
-function badList(path: string, reason: string): FpkiError {
+function badListAt(path: string, reason: string, option: FpkiOption): FpkiError {
   return new FpkiError(
     'ERR_BAD_FILE',
     `Cannot read ${path}: ${reason}.`,
     'Nothing was changed. Correct the list: CSV with a header, and one or more of the columns uuid, serial and key.',
-    { option: 'list' },
+    { option },
   )
 }

@@ -1,3 +1,5 @@
+import { pipeline, Readable } from 'node:stream'
+import { createGunzip } from 'node:zlib'
 import { FpkiError, systemErrorCode } from '../../../errors.js'
 import { shellWord } from '../../../shell-word.js'
 import type { Stdin } from '../../../storage/input-file.js'
@@ -60,6 +62,16 @@ export function octetSource(
       return head
     },
   }
+}
+
+/** What is in a gzip stream. */
+export function gunzipped(octets: OctetSource, what: string, signal: AbortSignal | undefined): OctetSource {
+  // Errors arrive at whoever reads.
+  return octetSource(
+    pipeline(Readable.from(octets), createGunzip(), () => {}),
+    what,
+    signal,
+  )
 }
 
 /** The error for an input whose octets cannot be read; the same error unless it is one of the system. */

@@ -1,6 +1,4 @@
 import { basename, dirname } from 'node:path'
-import { pipeline, Readable } from 'node:stream'
-import { createGunzip } from 'node:zlib'
 import { FpkiError } from '../../../errors.js'
 import { MAX_CSR_BYTES } from '../../../pki/csr.js'
 import type { Progress } from '../../../ports.js'
@@ -9,7 +7,7 @@ import type { Stdin } from '../../../storage/input-file.js'
 import type { InputFiles } from '../../../storage/input-files.js'
 import { csvRows } from './csv.js'
 import { checkHead, detectFormat, HEAD_BYTES, isGzip, type StreamFormat } from './detect.js'
-import { type OctetSource, octetSource, readError } from './octets.js'
+import { gunzipped, type OctetSource, octetSource, readError } from './octets.js'
 import { pemRequests } from './pem.js'
 import { folderRequests, ROWS_AT_ONCE, requestOctets } from './request-files.js'
 import { isDer } from './request-problem.js'
@@ -138,15 +136,6 @@ function statusOf(path: string, files: InputFiles) {
   } catch (error) {
     throw readError(error, path)
   }
-}
-
-function gunzipped(octets: OctetSource, what: string, signal: AbortSignal | undefined): OctetSource {
-  // Errors arrive at whoever reads.
-  return octetSource(
-    pipeline(Readable.from(octets), createGunzip(), () => {}),
-    what,
-    signal,
-  )
 }
 
 /** A file that is one request in DER. */

@@ -1,3 +1,4 @@
+import { counted } from '../../../counted.js'
 import type { Job, Line } from '../../../devices/register.js'
 import type { PkiDirectory } from '../../../directory/pki-directory.js'
 import { FpkiError } from '../../../errors.js'
@@ -102,7 +103,7 @@ async function openAll(
       await recordHead(
         pki.directory,
         { register, store: options.store },
-        `${issued} devices issued by the line ${line.name}`,
+        `${counted(issued, 'device')} issued by the line ${line.name}`,
         ports,
       )
     },

@@ -1,4 +1,5 @@
 import * as z from 'zod/mini'
+import { DENIAL_REASONS, type DenialReason } from '../../../devices/denial.js'
 import { DEVICE_STATES, type DeviceRecord } from '../../../devices/register.js'
 import { rfc3339 } from '../../../pki/describe.js'
 
@@ -21,6 +22,14 @@ export const deviceFacts = z.strictObject({
   state: z.enum(DEVICE_STATES),
   issuedAt: z.string(),
   notAfter: z.string(),
+  /** null: it is not denied. */
+  denied: z.nullable(
+    z.strictObject({
+      /** As RFC 5280, 5.3.1 names it. */
+      reason: z.enum(Object.keys(DENIAL_REASONS) as DenialReason[]),
+      at: z.string(),
+    }),
+  ),
 })
 
 /** See {@link deviceFacts}. */
@@ -36,5 +45,6 @@ export function describeDevice(device: DeviceRecord): DeviceFactsDocument {
     state,
     issuedAt: rfc3339(new Date(device.issuedAt)),
     notAfter: rfc3339(new Date(device.notAfter)),
+    denied: device.denied && { reason: device.denied.reason, at: rfc3339(new Date(device.denied.at)) },
   }
 }

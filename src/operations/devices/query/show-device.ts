@@ -19,6 +19,10 @@ const deviceCertificateFacts = z.strictObject({
   state: z.enum(CERTIFICATE_STATES),
   issuedAt: z.string(),
   notAfter: z.string(),
+  /** When it stopped to be active, or will: a superseded certificate is good until then. null: it is active. */
+  endedAt: z.nullable(z.string()),
+  /** When it was first seen in use; null: never. */
+  seenAt: z.nullable(z.string()),
   /** SHA-256 of the certificate, lower-case hex. */
   fingerprint: z.string(),
   /** SHA-256 of its SubjectPublicKeyInfo, lower-case hex. */
@@ -69,16 +73,22 @@ export function showDevice(
   })
 }
 
-function describeStored({ serial, der, keyHash, issuedAt, notAfter, state }: StoredCertificate) {
+function describeStored({ serial, der, keyHash, issuedAt, notAfter, state, endedAt, seenAt }: StoredCertificate) {
   return {
     serial: BigInt(`0x${serial}`).toString(),
     state,
     issuedAt: rfc3339(new Date(issuedAt)),
     notAfter: rfc3339(new Date(notAfter)),
+    endedAt: timeOrNull(endedAt),
+    seenAt: timeOrNull(seenAt),
     fingerprint: fingerprintOf(der),
     keyHash: Buffer.from(keyHash).toString('hex'),
     pem: encodePem('CERTIFICATE', der),
   }
+}
+
+function timeOrNull(milliseconds: number | null): string | null {
+  return milliseconds === null ? null : rfc3339(new Date(milliseconds))
 }
 
 function notAUuid(word: string): FpkiError {

@@ -1,5 +1,10 @@
 import { createHash } from 'node:crypto'
-import { ALL_DEVICES, type DeviceRecord, type DeviceRegister } from '../../../devices/register.js'
+import {
+  ALL_DEVICES,
+  type DeviceRecord,
+  type DeviceRegister,
+  type StoredCertificate,
+} from '../../../devices/register.js'
 import { rfc3339 } from '../../../pki/describe.js'
 
 /** A device, and what is wrong with it: a clause. */
@@ -81,11 +86,17 @@ async function* issuedDevices(register: DeviceRegister, { line, from, to }: Repo
   }
 }
 
-/** How many certificates somebody may have had of a device: abandoned ones were never outside. */
+/**
+ * How many certificates somebody may have had of a device without having had another one: abandoned ones were never outside, and for
+ * a renewal the device has presented an earlier one.
+ */
 async function certificatesOf(register: DeviceRegister, { uuid, createdAt, issuedAt }: DeviceRecord): Promise<number> {
   if (createdAt === issuedAt) return 1
   const device = await register.device(uuid)
-  return device?.certificates.filter(({ state }) => state !== 'abandoned').length ?? 0
+  const all = device?.certificates ?? []
+  const isRenewal = ({ issuedAt: at }: StoredCertificate, index: number) =>
+    all.slice(index + 1).some(({ seenAt }) => seenAt !== null && seenAt <= at)
+  return all.filter((one, index) => one.state !== 'abandoned' && !isRenewal(one, index)).length
 }
 
 function whyExtra(device: DeviceRecord | null, line: string): string {

@@ -1,4 +1,5 @@
 import * as z from 'zod/mini'
+import { counted } from '../../../counted.js'
 import { SCHEMA } from '../../../devices/migrations.js'
 import type { RegisterPorts } from '../../../devices/open.js'
 import { checkPostgres, type StoreFinding } from '../../../devices/postgres-check.js'
@@ -61,7 +62,11 @@ async function contentsFinding(register: DeviceRegister): Promise<StoreFinding> 
   if (damage !== null)
     return { check: 'contents', status: 'failure', message: `The device register is damaged: ${damage}.` }
   const [{ devices }, { certificates }] = [await register.count(ALL_DEVICES), await register.head()]
-  return { check: 'contents', status: 'ok', message: `${devices} devices with ${certificates} certificates.` }
+  return {
+    check: 'contents',
+    status: 'ok',
+    message: `${counted(devices, 'device')} with ${counted(certificates, 'certificate')}.`,
+  }
 }
 
 async function certificatesFinding(

@@ -8,7 +8,7 @@ import { postgresTables, sqliteTables, type TableStore } from '../../../devices/
 import { FpkiError } from '../../../errors.js'
 import { jsonDocument } from '../../../json-document.js'
 import { type OpenPki, openPki } from '../../open-pki.js'
-import { noRegister, openToWrite, type RegisterPlace, registerPlace, storeName } from '../open-register.js'
+import { noRegister, openToWrite, ownerOf, type RegisterPlace, registerPlace, storeName } from '../open-register.js'
 import { recordRegisterHead } from '../record-head.js'
 
 /** What `fpki devices store copy --json` prints. */
@@ -75,7 +75,8 @@ async function recordMove(
   to: RegisterPlace,
   ports: RegisterPorts & AuditLogPorts,
 ): Promise<void> {
-  const register = await openDeviceRegister(openToWrite(to), ports)
+  const owner = await ownerOf({ directory: directory.path, store: null }, ports)
+  const register = await openDeviceRegister({ ...openToWrite(to), ...owner }, ports)
   try {
     const text = `the device register was moved to ${storeName(to)}`
     await recordRegisterHead(directory, 'devices store copy', ports, { register, store: storeName(to) }, text)

@@ -95,6 +95,9 @@ function importedOf(row: TransferRow, { spki, der }: Certificate): ImportedCerti
     keyHash: keyHashOf(spki),
     issuedAt: Date.parse(row.issuedAt),
     notAfter: Date.parse(row.notAfter),
+    endedAt: row.endedAt === null ? null : Date.parse(row.endedAt),
+    seenAt: row.seenAt === null ? null : Date.parse(row.seenAt),
+    denied: row.denied === null ? null : { at: Date.parse(row.denied.at), reason: row.denied.reason },
   }
 }
 

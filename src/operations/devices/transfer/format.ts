@@ -1,6 +1,7 @@
 import * as z from 'zod/mini'
+import { DENIAL_REASON_NAMES } from '../../../devices/denial.js'
 import { LINE_NAME } from '../../../devices/lines.js'
-import { CERTIFICATE_STATES, type DeviceFacts, type StoredCertificate } from '../../../devices/register.js'
+import { CERTIFICATE_STATES, type DeviceRecord, type IssuedCertificate } from '../../../devices/register.js'
 import { toUuid } from '../../../pki/device-policy.js'
 
 /**
@@ -43,6 +44,12 @@ export const transferRow = z.strictObject({
   issuedAt: time,
   notAfter: time,
   state: z.enum(CERTIFICATE_STATES),
+  /** When it ended, or will; null: it is active. */
+  endedAt: z.nullable(time),
+  /** When it was first seen in use; null: never. */
+  seenAt: z.nullable(time),
+  /** Of the device; null: it is not denied. */
+  denied: z.nullable(z.strictObject({ at: time, reason: z.enum(DENIAL_REASON_NAMES) })),
   /** DER, base64. */
   certificate: z.string().check(z.regex(/^[A-Za-z0-9+/]+={0,2}$/)),
 })
@@ -60,15 +67,18 @@ export const MAX_LINE_BYTES = 16 * 1024
 
 /** A certificate in a register, as a row. */
 export function rowOf(
-  device: DeviceFacts & { readonly uuid: string; readonly line: string; readonly ca: string },
-  { serial, issuedAt, notAfter, state, der }: StoredCertificate,
+  device: DeviceRecord,
+  { serial, ca, issuedAt, notAfter, state, endedAt, seenAt, der }: IssuedCertificate,
 ): TransferRow {
-  const { uuid, line, ca, name, group, hardwareId, serialNumber, isProduction } = device
+  const { uuid, line, name, group, hardwareId, serialNumber, isProduction, denied } = device
   return {
     ...{ uuid, line, ca, name, group, hardwareId, serialNumber, production: isProduction, serial },
     issuedAt: timeText(issuedAt),
     notAfter: timeText(notAfter),
     state,
+    endedAt: endedAt === null ? null : timeText(endedAt),
+    seenAt: seenAt === null ? null : timeText(seenAt),
+    denied: denied === null ? null : { at: timeText(denied.at), reason: denied.reason },
     certificate: Buffer.from(der).toString('base64'),
   }
 }

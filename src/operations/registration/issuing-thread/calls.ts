@@ -5,9 +5,10 @@ import type { FpkiCode, FpkiOption } from '../../../errors.js'
 import type { RoundTerms } from '../../devices/issue/terms.js'
 import type { Packed } from './chunk-message.js'
 
-/** What the registration service uses of a register. */
+/** What the services for devices use of a register. */
 export interface ServiceRegister
-  extends Pick<DeviceRegister, 'lookUp' | 'commit' | 'abandon' | 'head' | 'outbox' | 'close'> {
+  extends Pick<DeviceRegister, 'lookUp' | 'commit' | 'abandon' | 'head' | 'outbox' | 'close'>,
+    Pick<DeviceRegister, 'renew' | 'presented' | 'seen' | 'statuses' | 'lifeCounts'> {
   readonly lines: Pick<LineStore, 'get' | 'list'>
   readonly credentials: Pick<CredentialStore, 'token' | 'tokens' | 'stations' | 'stationByCertificate' | 'listed'>
 }
@@ -21,7 +22,7 @@ export interface IssuingThread {
 }
 
 /** A device CA whose key is in a file. */
-export interface ThreadKey {
+interface ThreadKey {
   readonly factory: string
   /** DER. */
   readonly ca: Uint8Array
@@ -50,6 +51,11 @@ export function callsOf({ lines, credentials, outbox, ...register }: ServiceRegi
     lookUp: register.lookUp,
     commit: register.commit,
     abandon: register.abandon,
+    renew: register.renew,
+    presented: register.presented,
+    seen: register.seen,
+    statuses: register.statuses,
+    lifeCounts: register.lifeCounts,
     head: register.head,
     close: register.close,
     'lines.get': lines.get,

@@ -46,6 +46,11 @@ export async function registerInThread(
     lookUp: call('lookUp'),
     commit: call('commit'),
     abandon: call('abandon'),
+    renew: call('renew'),
+    presented: call('presented'),
+    seen: call('seen'),
+    statuses: call('statuses'),
+    lifeCounts: call('lifeCounts'),
     head: call('head'),
     lines: { get: call('lines.get'), list: call('lines.list') },
     credentials: {

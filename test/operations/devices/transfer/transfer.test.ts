@@ -88,6 +88,25 @@ test('what a kit has issued is in the register of the headquarters after an impo
   expect(await withRegister(made.directory, ({ lines }) => lines.get('line-1'))).toEqual(line)
 })
 
+test('a device that is denied in the kit is denied at the headquarters, with when its certificates end', async () => {
+  const made = await scene()
+  const uuid = await withRegister(made.kit, async (register) => {
+    for await (const device of register.devices(ALL_DEVICES)) {
+      const [stored] = (await register.device(device.uuid))?.certificates ?? []
+      if (stored === undefined) continue
+      await register.seen([{ serial: stored.serial, at: stored.issuedAt + 1000 }])
+      await register.deny([device.uuid], { reason: 'keyCompromise', at: stored.issuedAt + 2000, announce: false })
+      return device.uuid
+    }
+    throw new Error('the kit has no device')
+  })
+  await exported(made)
+  expect(await imported(made)).toMatchObject({ imported: 6, refused: 0 })
+  expect(await devicesIn(made.directory)).toEqual(await devicesIn(made.kit))
+  const denied = { state: 'denied', denied: { reason: 'keyCompromise' } }
+  expect(await withRegister(made.directory, (register) => register.device(uuid))).toMatchObject(denied)
+})
+
 test('the audit log has the state of the register after an import', async () => {
   const made = await scene()
   await exported(made)

@@ -1,0 +1,100 @@
+import { FpkiError } from '../../../errors.js'
+import type { CloudMode } from '../../../operations/registration/model.js'
+import type { EstStatus } from '../../../operations/renewal/model.js'
+import type { ServeDevicesOptions } from '../../../server/serve-devices.js'
+import type { KeyPairFiles } from '../../../server/tls-identity.js'
+import { filePath } from '../../directory.js'
+import type { HsmFlags } from '../../hsm-options.js'
+import type { CommonFlags } from '../../options.js'
+import type { Io } from '../../output.js'
+
+/** The flags of `fpki devices serve`. */
+export interface ServeDevicesFlags extends CommonFlags, HsmFlags {
+  readonly register?: string
+  readonly tls: boolean
+  readonly tlsCert?: string
+  readonly tlsKey?: string
+  readonly tlsName?: readonly string[]
+  readonly insecureHttp?: readonly string[]
+  readonly status?: string
+  readonly line?: string
+  readonly tokenHeader: string
+  readonly est?: string
+  readonly estStatus: EstStatus
+  readonly clientCa?: readonly string[]
+  readonly clientMap?: string
+  readonly renewExpired?: number
+  readonly renewFrom?: number
+  /** In seconds. */
+  readonly overlap?: number
+  readonly adopt?: boolean
+  readonly ocsp?: string
+  /** In seconds. */
+  readonly ocspValidity?: number
+  readonly cloud?: CloudMode
+  readonly days?: number
+  readonly gateway?: string
+  readonly ostree?: string
+  readonly store?: string
+  readonly hsmSessions?: number
+}
+
+/** What is about HTTP. Throws ERR_USAGE. */
+export function httpOptions(directory: string, flags: ServeDevicesFlags, io: Io): ServeDevicesOptions {
+  const { register, est, tls, tlsName = [], insecureHttp = [], status = null, tokenHeader, estStatus } = flags
+  const { quiet: isQuiet = false } = flags
+  requireFlagsOf(flags)
+  const tlsFiles = tlsFilesOf(flags, io)
+  const registration =
+    register === undefined
+      ? null
+      : { register, tls, tlsFiles: tls ? tlsFiles : null, names: tlsName, insecureHttp, tokenHeader }
+  return {
+    directory,
+    registration,
+    est: est === undefined ? null : { est, status: estStatus, tlsFiles },
+    ocsp: flags.ocsp === undefined ? null : { ocsp: flags.ocsp },
+    status,
+    isQuiet,
+  }
+}
+
+function tlsFilesOf({ tls, tlsCert, tlsKey, est }: ServeDevicesFlags, io: Io): KeyPairFiles | null {
+  const isIncomplete = (tlsCert === undefined) !== (tlsKey === undefined)
+  // With EST beside it, they are for EST.
+  if (isIncomplete || (!tls && est === undefined && tlsCert !== undefined)) {
+    const hint = 'Pass both, or neither to let fpki issue a certificate, or only --no-tls.'
+    throw new FpkiError('ERR_USAGE', '--tls-cert and --tls-key must be used together, and without --no-tls.', hint)
+  }
+  return tlsCert === undefined || tlsKey === undefined
+    ? null
+    : { certificate: filePath(tlsCert, io), key: filePath(tlsKey, io) }
+}
+
+/** EST is HTTPS always (RFC 7030, 3.3); what is about EST needs EST. */
+function requireFlagsOf(flags: ServeDevicesFlags): void {
+  const { register, est, tls, insecureHttp } = flags
+  if (est !== undefined && register === undefined && (!tls || insecureHttp !== undefined))
+    throw new FpkiError('ERR_USAGE', 'EST is never served without TLS.', 'Leave out --no-tls and --insecure-http.')
+  const ofEst = {
+    '--client-ca': flags.clientCa,
+    '--client-map': flags.clientMap,
+    '--renew-expired': flags.renewExpired,
+    '--renew-from': flags.renewFrom,
+    '--overlap': flags.overlap,
+    '--adopt': flags.adopt,
+  }
+  if (flags.ocspValidity !== undefined && flags.ocsp === undefined)
+    throw new FpkiError(
+      'ERR_USAGE',
+      '--ocsp-validity is about OCSP, which is not served.',
+      'Add --ocsp HOST:PORT, or leave it out.',
+    )
+  const [unused] = Object.entries(ofEst).find(([, value]) => value !== undefined) ?? []
+  if (est !== undefined || unused === undefined) return
+  throw new FpkiError(
+    'ERR_USAGE',
+    `${unused} is about EST, which is not served.`,
+    'Add --est HOST:PORT, or leave it out.',
+  )
+}

@@ -28,13 +28,18 @@ async function measure(count) {
     Buffer.from(some.split('-----')[2], 'base64').toString('latin1'),
   )
   const since = new Date(Date.now() - 1000).toISOString()
-  for (const words of [['count'], ['show', uuid?.[0] ?? ''], ['list', '--since', since]]) {
+  for (const [group, command, ...more] of [
+    ['devices', 'count'],
+    ['devices', 'show', uuid?.[0] ?? ''],
+    ['devices', 'list', '--since', since],
+    ['ca', 'report'],
+  ]) {
     const times = Array.from({ length: 5 }, () => {
       const begin = performance.now()
-      run(PROGRAM, 'devices', words[0], directory, ...words.slice(1))
+      run(PROGRAM, group, command, directory, ...more)
       return performance.now() - begin
     })
-    console.log(`devices ${words[0]}: ${times.toSorted((a, b) => a - b)[2].toFixed(0)} ms`)
+    console.log(`${group} ${command}: ${times.toSorted((a, b) => a - b)[2].toFixed(0)} ms`)
   }
   benchBackup(directory, folder)
 }

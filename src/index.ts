@@ -408,6 +408,17 @@ export {
   type RenewingDevice,
 } from './operations/renewal/model.js'
 export { DEFAULT_OVERLAP, type RenewalTerms } from './operations/renewal/options.js'
+export { type PkiReport, pkiReport } from './operations/report/model.js'
+export {
+  REPORT_FORMATS,
+  type ReportFormat,
+  type ReportPkiOptions,
+  type ReportPkiPorts,
+  type ReportPkiResult,
+  renderReport,
+  reportPki,
+  reportPkiResult,
+} from './operations/report/report-pki.js'
 export {
   type AbandonPorts,
   type AbandonWorkResult,
@@ -442,6 +453,17 @@ export {
   certifyServerResult,
   rotateTls,
 } from './operations/servers/certify-server.js'
+export {
+  type DrawPkiOptions,
+  drawHierarchy,
+  hierarchyOfShown,
+  type PictureFormat,
+} from './operations/show/draw-pki.js'
+export type {
+  Hierarchy,
+  HierarchyCertificate,
+  HierarchyLine,
+} from './operations/show/hierarchy.js'
 export {
   type ShowEstResult,
   type ShownCertificate,

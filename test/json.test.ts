@@ -43,6 +43,7 @@ const DOCUMENTS: Readonly<Record<string, z.ZodMiniType>> = {
   'fpki ca history': library.showHistoryResult,
   'fpki ca diff': library.diffSnapshotsResult,
   'fpki ca verify': library.verifyPkiResult,
+  'fpki ca report': library.reportPkiResult,
   'fpki ca status': library.pkiStatusResult,
   'fpki lines create, change, pause, resume, close': library.changeLineResult,
   'fpki lines list': library.listLinesResult,
@@ -91,6 +92,7 @@ const PARTS: Readonly<Record<string, z.ZodMiniType>> = {
   'A line': library.lineFacts,
   'A device': library.deviceFacts,
   'Who changed it': library.changeMeta,
+  'A report on a PKI': library.pkiReport,
   'A finding': library.finding,
 }
 

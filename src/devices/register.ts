@@ -87,6 +87,8 @@ export interface DeviceRegister {
   /** The same devices with the newest certificate of each. */
   certificates(filter: DeviceFilter): AsyncIterable<DeviceCertificate>
   count(filter: DeviceFilter): Promise<DeviceCount>
+  /** All devices, counted by line and by the day of their first certificate; in the order of these. */
+  countByDay(): Promise<readonly DayCount[]>
   /** How many certificates were ever recorded: the head that is compared with the audit log. */
   head(): Promise<RegisterHead>
   /** Up to `count` certificates, chosen at random. */
@@ -222,6 +224,13 @@ export interface DeviceCount {
   readonly devices: number
   /** Of these, in production. */
   readonly production: number
+}
+
+/** The devices of a line whose first certificate was issued on one day. */
+export interface DayCount extends DeviceCount {
+  readonly line: string
+  /** In days since 1970 (UTC). */
+  readonly day: number
 }
 
 /** See {@link DeviceRegister.head}. */

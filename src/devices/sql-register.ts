@@ -1,5 +1,6 @@
 import { type Kysely, sql } from 'kysely'
 import { orders, type RecordOrder } from './commit.js'
+import { dayCounts } from './day-counts.js'
 import type { Entry } from './decide.js'
 import { deviceLocks } from './denials.js'
 import { deviceChanges } from './device-changes.js'
@@ -56,6 +57,7 @@ export function sqlRegister(
     devices: (filter, skip = 0) => lists.devices(filter, skip),
     certificates: (filter) => lists.certificates(filter),
     count: (filter) => lists.count(filter),
+    countByDay: () => dayCounts(db),
     head: async () => {
       const id = (await db.selectFrom('register').select('id').executeTakeFirst())?.id ?? damaged('register.id')
       const count = db.selectFrom('certificates').select(({ fn }) => fn.countAll().as('count'))

@@ -89,7 +89,11 @@ describe('help', () => {
       ...common,
     ])
     expect(await flagsOf('show')).toEqual([
-      ...['--pretty', '--short', '--just-root', '--just-tls', '--just-device-cas'],
+      ...['--pretty', '--short', '--just-root', '--just-tls', '--just-device-cas', '--svg', '--mermaid'],
+      ...common,
+    ])
+    expect(await flagsOf('report')).toEqual([
+      ...['--out', '--format', '--sign', '--warn-days', '--store', ...HSM_FLAGS],
       ...common,
     ])
     expect(await flagsOf('verify')).toEqual([
@@ -170,7 +174,7 @@ describe('help', () => {
       const [section = ''] = (stdout.split(`\n${heading}:\n`)[1] ?? '').split('\n\n')
       return [...section.matchAll(/^ {2}([a-z-]+)/gm)].map(([, name]) => name)
     }
-    expect(under('Inspect')).toEqual(['show', 'verify', 'status', 'log', 'history', 'diff'])
+    expect(under('Inspect')).toEqual(['show', 'verify', 'status', 'report', 'log', 'history', 'diff'])
     expect(under('Recover')).toEqual(['restore', 'resume', 'abandon'])
   })
 

@@ -16,6 +16,7 @@ const RUNS: Readonly<Record<string, (made: Scene) => readonly string[]>> = {
   'ca show': () => ['--pretty'],
   'ca verify': ({ directory }) => [directory],
   'ca status': ({ directory }) => [directory],
+  'ca report': ({ directory, at }) => [directory, '--out', at('report.html'), '--sign'],
   'ca add-device-ca': ({ directory }) => [directory, '--local-ca', '--local-ca-filename', 'b'],
   'ca revoke-device-ca': ({ directory }) => [directory, '--ca-file', 'local-ca', '--yes'],
   'ca disable-device-ca': ({ directory }) => [directory, '--ca-file', 'local-ca', '--yes'],

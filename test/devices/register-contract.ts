@@ -439,6 +439,22 @@ export function contractOf(scene: () => Promise<() => Promise<DeviceRegister>>):
     })
   })
 
+  test('devices are counted by line and by the day of their first certificate', async () => {
+    await register.lines.create('a', UNLIMITED, NOON)
+    const [first, ...more] = newCertificates(3)
+    await register.commit(commitOf(more, { line: 'a', at: NOON - 31 * DAY }))
+    await register.commit(commitOf([newCertificate({ isProduction: true })], { line: 'a', at: NOON + DAY / 2 - 1 }))
+    await register.commit(commitOf([newCertificate()], { line: 'a', at: NOON + DAY / 2 }))
+    await register.commit(commitOf([first as NewCertificate]))
+    const today = Math.floor(NOON / DAY)
+    expect(await register.countByDay()).toEqual([
+      { line: 'a', day: today - 31, devices: 2, production: 0 },
+      { line: 'a', day: today, devices: 1, production: 1 },
+      { line: 'a', day: today + 1, devices: 1, production: 0 },
+      { line: 'default', day: today, devices: 1, production: 0 },
+    ])
+  })
+
   describe('lists', () => {
     test('have the devices that a filter means, in the order of their UUIDs', async () => {
       await register.lines.create('l', UNLIMITED, NOON)

@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { output } from '../support/cli.js'
@@ -23,4 +23,12 @@ test('a report is signed by the key of local-ca in a token, recorded or selected
     const words = ['dgst', '-sha256', '-verify', key, '-signature', `${report}.sig`, report]
     expect(await output('openssl', words)).toBe('Verified OK\n')
   }
+  // The root key is in the token too.
+  const report = join(home.path, 'report.html')
+  const ended = await home.fpki(['ca', 'report', directory, '--out', report, '--sign', ...token.flags])
+  expect(ended).toMatchObject({ status: 0, stdout: '' })
+  await writeFile(key, await output('openssl', ['x509', '-in', join(directory, 'factory_ca.pem'), '-noout', '-pubkey']))
+  const words = ['dgst', '-sha256', '-verify', key, '-signature', `${report}.sig`, report]
+  expect(await output('openssl', words)).toBe('Verified OK\n')
+  expect(await readFile(report, 'utf8')).toMatch(/<td[^>]*>token &#34;[^<]+, serial [0-9a-f]+, key/)
 })

@@ -21,6 +21,7 @@ import { addLog } from './ca/log.js'
 import { addPaper } from './ca/paper.js'
 import { addPlanRootChange } from './ca/plan-root-change.js'
 import { addRenewRoot } from './ca/renew-root.js'
+import { addReportOnPki } from './ca/report.js'
 import { addRestore } from './ca/restore.js'
 import { addResume } from './ca/resume.js'
 import { addRevokeDeviceCa } from './ca/revoke-device-ca.js'
@@ -81,7 +82,7 @@ export interface Section {
 export const WORDS: Readonly<Record<Group | 'top', readonly Section[]>> = {
   ca: [
     { heading: 'Create:', commands: [addCreate, addRootCsr, addSign, addExport, addExportKit] },
-    { heading: 'Inspect:', commands: [addShow, addVerify, addStatus, addLog, addHistory, addDiff] },
+    { heading: 'Inspect:', commands: [addShow, addVerify, addStatus, addReportOnPki, addLog, addHistory, addDiff] },
     {
       heading: 'Change:',
       commands: [addAddDeviceCa, addRevokeDeviceCa, addDisableDeviceCa, addEnableDeviceCa, addUpdate, addRotateTls],

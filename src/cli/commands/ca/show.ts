@@ -21,6 +21,8 @@ export interface ShowFlags extends CommonFlags {
   readonly justRoot?: true
   readonly justTls?: true
   readonly justDeviceCas?: true
+  readonly svg?: string
+  readonly mermaid?: string
 }
 
 /** `fpki ca show [directory]` */
@@ -30,6 +32,10 @@ export async function show(directory: string | undefined, flags: ShowFlags, io: 
   if (flags.json) return printJson(io, shown)
   if (flags.pretty) return printText(io, pretty(shown, io))
   if (flags.short) return printText(io, short(shown, io))
+  if (flags.svg !== undefined || flags.mermaid !== undefined) {
+    const { showPicture } = await import('./show-picture.js')
+    return showPicture({ shown, directory: directory === undefined ? null : resolved(directory, io) }, flags, io)
+  }
   io.stdout(selectedPem(flags, shown) ?? allPem(shown))
 }
 
@@ -87,6 +93,8 @@ function requireOneForm({ json, ...flags }: ShowFlags): void {
     justRoot: '--just-root',
     justTls: '--just-tls',
     justDeviceCas: '--just-device-cas',
+    svg: '--svg',
+    mermaid: '--mermaid',
   }
   const other = Object.entries(forms).find(([name]) => flags[name as keyof typeof forms])
   if (!json || other === undefined) return

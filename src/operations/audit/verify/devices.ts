@@ -51,7 +51,8 @@ async function checkRegister(
   return findings.length > 0 ? findings : [passed('devices', text)]
 }
 
-function ageFindings(problem: ReturnType<typeof registerAgeProblem>): readonly Finding[] {
+/** What is wrong with the age of a register, compared with the audit log. */
+export function ageFindings(problem: ReturnType<typeof registerAgeProblem>): readonly Finding[] {
   if (problem === null) return []
   const { kind, message, hint } = problem
   if (kind === 'elsewhere') return [passed('devices', `${message} It is not checked here.`)]

@@ -1,0 +1,83 @@
+import type { RegisterPorts } from '../../devices/open.js'
+import { inspectDirectory } from '../../directory/inspect.js'
+import { rfc3339 } from '../../pki/describe.js'
+import type { DurableFiles } from '../../ports.js'
+import { requireFreeInFolder } from '../../storage/require-free.js'
+import { readCertificates } from '../report/read-certificates.js'
+import { readLines } from '../report/read-devices.js'
+import {
+  type Hierarchy,
+  type HierarchyCertificate,
+  hierarchyCertificateOf,
+  hierarchyOf,
+  type StateAt,
+} from './hierarchy.js'
+import { hierarchyMermaid } from './picture-mermaid.js'
+import { hierarchySvgFile } from './picture-svg.js'
+import type { ShownCertificate, ShowPkiResult } from './show-pki.js'
+
+/** The formats of a picture. */
+export type PictureFormat = 'svg' | 'mermaid'
+
+/** The names of certificates that are in no directory. */
+const NAMES: Readonly<Record<ShownCertificate['role'], string>> = {
+  root: 'factory_ca',
+  cross: 'cross-certificate',
+  tls: 'tls-crt',
+  'est-tls': 'est-tls-crt',
+  'online-ca': 'online-ca',
+  'local-ca': 'local-ca',
+}
+
+/** What a picture is of. */
+export interface DrawPkiOptions {
+  /** The PKI in the Factory API. */
+  readonly shown: ShowPkiResult
+  /** Its PKI directory, absolute, for names of files, revoked device CAs and lines; null: none. */
+  readonly directory: string | null
+  readonly warnDays: number
+}
+
+/** The hierarchy of the PKI in a Factory API, with what its PKI directory adds. */
+export async function hierarchyOfShown(
+  { shown, directory, warnDays }: DrawPkiOptions,
+  ports: RegisterPorts,
+): Promise<Hierarchy> {
+  const at = { now: ports.clock(), warnDays }
+  const inDirectory = directory === null ? [] : await certificatesIn(directory, at, ports.files)
+  const names = new Map(inDirectory.toReversed().map(({ fingerprint, name }) => [fingerprint, name]))
+  const { root, tls, estTls, deviceCas } = shown
+  const all = [root, tls, estTls, ...deviceCas].filter((one) => one !== null)
+  const inApi = all.map((facts) => {
+    const { role, disabled, fingerprint } = facts
+    const name = names.get(fingerprint) ?? NAMES[role]
+    const standing = disabled ? ('disabled' as const) : ('accepted' as const)
+    return hierarchyCertificateOf(facts, { role, name, current: true, standing }, at)
+  })
+  const listed = new Set(inApi.map(({ fingerprint }) => fingerprint))
+  const revoked = inDirectory.filter(({ state, fingerprint }) => state === 'revoked' && !listed.has(fingerprint))
+  const lines = directory === null ? [] : await readLines({ directory, store: null }, ports)
+  return hierarchyOf({ factory: shown.factory, at: rfc3339(at.now) }, [...inApi, ...revoked], lines)
+}
+
+async function certificatesIn(
+  path: string,
+  at: StateAt,
+  files: DurableFiles,
+): Promise<readonly HierarchyCertificate[]> {
+  return (await readCertificates(await inspectDirectory(files, path), at)).certificates
+}
+
+/** A hierarchy as the text of a picture. */
+export function drawHierarchy(hierarchy: Hierarchy, format: PictureFormat): string {
+  return format === 'svg' ? hierarchySvgFile(hierarchy) : hierarchyMermaid(hierarchy)
+}
+
+/** Writes a picture to a new file. Throws ERR_EXISTS; ERR_STORAGE, also when its folder does not exist. */
+export async function writePicture(
+  { text, out }: { readonly text: string; readonly out: string },
+  files: DurableFiles,
+): Promise<void> {
+  await requireFreeInFolder(files, out, 'picture')
+  await files.create(out, text, 0o644)
+}

@@ -33,6 +33,8 @@ async function holderOf({ role, name }: ReportCertificate, directory: InspectedD
       return localCaKey(directory, name)
     case 'online-ca':
       return { place: 'factory-api', text: 'operator of the Factory API, which registers devices online', ...NOWHERE }
+    case 'cross':
+      return { place: 'unknown', text: 'owner of the other root, which this certificate certifies', ...NOWHERE }
     case 'tls':
       return { place: 'gateway', text: 'operator of the device gateway', ...NOWHERE }
     case 'est-tls':

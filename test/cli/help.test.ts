@@ -99,7 +99,10 @@ describe('help', () => {
       ...['--offline', '--skip-root-key', '--strict', '--warn-days', ...HSM_FLAGS],
       ...common,
     ])
-    expect(await flagsOf('status')).toEqual(['--prometheus', '--warn-days', '--backup-days', ...common])
+    expect(await flagsOf('status')).toEqual([
+      ...['--prometheus', '--ics', '--webhook', '--webhook-file', '--webhook-format', '--warn-days', '--backup-days'],
+      ...common,
+    ])
     expect(await flagsOf('backup')).toEqual([
       ...[
         '--out',

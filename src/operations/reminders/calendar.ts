@@ -66,7 +66,13 @@ function eventsOf(pki: PkiStatus, checkedAt: string): readonly Event[] {
  * replace its own in a calendar: it is the one server of this kind under its root. Others have no successor.
  */
 function identityOf({ role, fingerprint }: CertificateStatus, root: CertificateStatus | null): string {
-  return (role === 'tls' || role === 'est-tls') && root !== null ? `${root.fingerprint}-${role}` : fingerprint
+  const isServer = (role === 'tls' || role === 'est-tls') && root !== null
+  return isServer ? `${short(root.fingerprint)}-${role}` : short(fingerprint)
+}
+
+/** 128 bits are enough, and the line is not folded. */
+function short(fingerprint: string): string {
+  return fingerprint.slice(0, 32)
 }
 
 interface EventOptions {

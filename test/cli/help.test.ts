@@ -238,6 +238,7 @@ describe('the examples in help texts', () => {
       if (words === 'est show') await home.fpki(['est', 'authorize', join(home.path, 'acme')])
       if (words === 'ca update') await inShell(home, 'fpki ca show --just-device-cas > cas.pem')
       if (words === 'ca export') await inShell(home, '(umask 077; echo seventy-six trombones > phrase)')
+      if (words === 'ca status') await inShell(home, '(umask 077; echo https://chat.example/hooks/TOKEN > url)')
       if (words === 'ca sign') await inShell(home, NEW_REQUEST)
       if (words === 'devices issue') await inShell(home, NEW_DEVICES)
       if (['ca backup', 'ca restore'].includes(words)) await inShell(home, NEW_PASSPHRASE)

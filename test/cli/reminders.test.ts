@@ -128,11 +128,10 @@ describe('ca status --webhook', () => {
   test('reports that there is no answer', async () => {
     const pki = await copiedPki()
     await unlink(pki.path('tls-crt'))
-    const env = { FPKI_WEBHOOK: `https://hooks.invalid/${SECRET}`, HTTPS_PROXY: 'http://127.0.0.1:9' }
-    // The variable of the proxy needs a process of its own.
+    const env = { FPKI_WEBHOOK: `http://127.0.0.1:9/${SECRET}` }
     const { status, stdout, stderr } = await pki.home.fpki(['ca', 'status', pki.directory], { env })
     expect(status).toBe(6)
-    expect(stderr).toMatch(/to the webhook at https:\/\/hooks\.invalid: connection refused\. \[ERR_WEBHOOK\]/)
+    expect(stderr).toMatch(/to the webhook at http:\/\/127\.0\.0\.1:9: connection refused\. \[ERR_WEBHOOK\]/)
     expect(stdout + stderr).not.toContain(SECRET)
   })
 

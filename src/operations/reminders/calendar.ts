@@ -20,8 +20,8 @@ const REMEDIES: Readonly<Record<CertificateStatus['role'], string>> = {
   root: 'Plan a new root of trust and new device images.',
   tls: 'To replace it: fpki ca rotate-tls DIR',
   'est-tls': 'To replace it: fpki est authorize DIR',
-  'online-ca': 'To add another one: fpki ca add-device-ca DIR',
-  'local-ca': 'To add another one: fpki ca add-device-ca DIR',
+  'online-ca': 'To add another one: fpki ca add-device-ca DIR --online-ca',
+  'local-ca': 'To add another one: fpki ca add-device-ca DIR --local-ca --local-ca-filename NAME.pem',
 }
 
 /** One reminder of a calendar. */

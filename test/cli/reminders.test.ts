@@ -14,13 +14,16 @@ const SECRET = '7f3a9cToken'
 /** A chat system that answers with the statuses in turn, the last one again and again, and repeats what it got. */
 async function chat(...statuses: readonly number[]) {
   const seen: { readonly path: string | undefined; readonly type: string | undefined; readonly body: string }[] = []
-  const server = createServer(async (request, response) => {
-    let body = ''
-    for await (const part of request) body += part
-    seen.push({ path: request.url, type: request.headers['content-type'], body })
-    const status = statuses[Math.min(seen.length, statuses.length) - 1] ?? 200
-    const headers = { 'Retry-After': '0', Location: `/elsewhere/${SECRET}`, Connection: 'close' }
-    response.writeHead(status, headers).end(`no such webhook: ${request.url}`)
+  const server = createServer((request, response) => {
+    const parts: Buffer[] = []
+    request.on('data', (part: Buffer) => parts.push(part))
+    request.on('end', () => {
+      const { url: path, headers } = request
+      seen.push({ path, type: headers['content-type'], body: Buffer.concat(parts).toString() })
+      const status = statuses[Math.min(seen.length, statuses.length) - 1] ?? 200
+      response.writeHead(status, { 'Retry-After': '0', Location: `/elsewhere/${SECRET}`, Connection: 'close' })
+      response.end(`no such webhook: ${path}`)
+    })
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   onTestFinished(() => void server.close())

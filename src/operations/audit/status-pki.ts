@@ -145,7 +145,7 @@ async function readFile(directory: InspectedDirectory, file: string): Promise<Re
 }
 
 function statusOf(
-  { subject, serial, notBefore, notAfter, daysLeft }: CertificateFacts,
+  { subject, serial, fingerprint, notBefore, notAfter, daysLeft }: CertificateFacts,
   place: { readonly role: CertificateRole; readonly file?: string; readonly disabled: boolean },
   { now, warnDays }: Thresholds,
 ): CertificateStatus {
@@ -158,7 +158,7 @@ function statusOf(
     ...(daysLeft < warnDays ? (['expiring'] as const) : []),
   ]
   const state = (disabled ? undefined : states[0]) ?? 'fine'
-  return { role, file, subject, serial, notBefore, notAfter, daysLeft, state, notYetValid, disabled }
+  return { role, file, subject, serial, fingerprint, notBefore, notAfter, daysLeft, state, notYetValid, disabled }
 }
 
 function problemOf(file: string | null, error: unknown): PkiStatus['problems'][number] {

@@ -17,7 +17,8 @@ const NEVER = '9999-12-31T23:59:59Z'
 
 /** What to do about a certificate that expires. */
 const REMEDIES: Readonly<Record<CertificateStatus['role'], string>> = {
-  root: 'Plan a new root of trust and new device images.',
+  root: 'To renew it with the same key: fpki ca renew-root DIR',
+  cross: 'To make another one: fpki ca cross-sign DIR --with OTHER-DIR',
   tls: 'To replace it: fpki ca rotate-tls DIR',
   'est-tls': 'To replace it: fpki est authorize DIR',
   'online-ca': 'To add another one: fpki ca add-device-ca DIR --online-ca',

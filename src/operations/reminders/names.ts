@@ -5,6 +5,7 @@ import { harmless } from './harmless.js'
 /** The names of certificates that are in no directory. */
 const NAMES: Readonly<Record<CertificateStatus['role'], string>> = {
   root: 'the root certificate',
+  cross: 'a cross-certificate',
   tls: 'tls-crt',
   'est-tls': 'est-tls-crt',
   'online-ca': 'online-ca',

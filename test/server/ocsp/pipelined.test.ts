@@ -2,7 +2,9 @@ import { connect } from 'node:net'
 import { expect, test, vi } from 'vitest'
 import { servedOcsp } from './scene.js'
 
-test('requests of a client that left without reading answers are not counted as in progress for ever', { timeout: 90_000 }, async () => {
+test('requests of a client that left without reading answers are not counted as in progress for ever', {
+  timeout: 90_000,
+}, async () => {
   const scene = await servedOcsp()
   const request = await scene.request(scene.certificate())
   const get = `GET /${encodeURIComponent(request.toString('base64'))} HTTP/1.1\r\nHost: a\r\n\r\n`

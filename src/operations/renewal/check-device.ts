@@ -27,6 +27,7 @@ export interface DevicePorts {
 export type DeviceClient = Extract<EstClient, { kind: 'device' }>
 
 const DAY = 86_400_000
+const MAX_SERIAL_BITS = 160n
 
 /** Reads the client certificate of a connection, strictly: OpenSSL accepts more. */
 export function readClientCertificate(x509: X509Certificate): Certificate | EstRefused {
@@ -127,6 +128,9 @@ async function adopted(
   const now = clock()
   if (now >= certificate.notAfter)
     return refused(uuid, 'client-expired', `its client certificate expired on ${rfc3339(certificate.notAfter)}`)
+  // RFC 5280, 4.1.2.2. Deny lists, CRLs and OCSP could not name any other one.
+  if (certificate.serialNumber <= 0n || certificate.serialNumber >> MAX_SERIAL_BITS > 0n)
+    return unknown('its serial number is not a positive one of at most 20 octets')
   const fault = ca.pathFault(now)
   if (fault !== null) return unknown(`the path to its client certificate is not valid: ${fault}`)
   const [found] = await register.lookUp([{ uuid, keyHash: keyHashOf(certificate.spki) }])

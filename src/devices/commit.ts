@@ -167,7 +167,7 @@ function decideAll(
     const refusal = whyNot(entry.certificate, decision.kind === 'new')
     if (refusal !== null) settled.push({ entry, outcome: { kind: 'refused', refusal } })
     else if (decision.kind === 'new') fresh.push(entry)
-    else reissued.push(reissueOf(entry, itsKnown))
+    else reissued.push(reissueOf(entry, itsKnown, order))
   }
   return { fresh, reissued, settled }
 }
@@ -180,10 +180,10 @@ function certificatesOf(entries: readonly Entry[]): readonly NewCertificate[] {
   return entries.map(({ certificate }) => certificate)
 }
 
-function reissueOf(entry: Entry, { deviceId, device, keyOwner }: Known): Reissue {
+function reissueOf(entry: Entry, { deviceId, device, keyOwner }: Known, { by }: Pick<Order, 'by'>): Reissue {
   if (deviceId === null || device === null) throw new Error('a device is issued again that does not exist')
   const isNewest = entry.issuedAt >= device.issuedAt
-  return { entry, deviceId, hasKey: keyOwner !== null, isNewest, replaced: device }
+  return { entry, deviceId, hasKey: keyOwner !== null, isNewest, endsAll: by === 'this', replaced: device }
 }
 
 async function reissueWindow(transaction: Transaction<Schema>, line: number): Promise<number> {

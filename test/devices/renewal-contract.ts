@@ -3,7 +3,18 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { CommitOutcome, DeviceRegister } from '../../src/devices/register.js'
 import { MOST_A_DAY, MOST_UNSEEN_A_DAY, type RenewedCertificate } from '../../src/devices/renewal.js'
 import { adoptedOf, deviceIn, lifeOf, OVERLAP, renewalOf } from './life-scene.js'
-import { CA, DAY, hold, importedOf, MINUTE, NOON, newCertificate, UNLIMITED, wordsOf } from './register-scene.js'
+import {
+  CA,
+  commitOf,
+  DAY,
+  hold,
+  importedOf,
+  MINUTE,
+  NOON,
+  newCertificate,
+  UNLIMITED,
+  wordsOf,
+} from './register-scene.js'
 
 /** What every register does with renewals, whatever its engine: see contractOf. */
 export function renewalContractOf(scene: () => Promise<() => Promise<DeviceRegister>>): void {
@@ -84,6 +95,15 @@ export function renewalContractOf(scene: () => Promise<() => Promise<DeviceRegis
         'superseded ends 2 seen 1',
       ])
       expect(await words([renewalOf(old)])).toEqual(['credential'])
+    })
+
+    test('does not keep the old one good when the device registers again with another key', async () => {
+      const old = await deviceIn(register)
+      await renew([renewalOf(old)], NOON + MINUTE)
+      const again = newCertificate({ uuid: old.uuid })
+      expect(wordsOf(await register.commit(commitOf([again], { at: NOON + 2 * MINUTE })))).toEqual(['committed'])
+      const ends = (await register.device(old.uuid))?.certificates.map(({ endedAt }) => endedAt)
+      expect(ends).toEqual([null, NOON + 2 * MINUTE, NOON + 2 * MINUTE])
     })
 
     test('from an abandoned certificate does not make that one good again', async () => {

@@ -5,7 +5,7 @@ import type { Facts } from '../log.js'
 import { endings } from '../watch.js'
 import { cachingHeaders } from './caching-headers.js'
 import { requestInPath } from './request-path.js'
-import { BUSY, MOST_IN_PROGRESS, type OcspRoutePorts, REQUEST_TYPE, RESPONSE_TYPE } from './routes.js'
+import { type OcspRoutePorts, REQUEST_TYPE, RESPONSE_TYPE } from './routes.js'
 
 /**
  * Answers ordinary requests without the framework, which takes as long as everything else together: a client of OCSP opens a
@@ -63,7 +63,7 @@ async function exchange(
   try {
     const der = octets instanceof Uint8Array ? octets : await octets()
     if (der === null) return
-    const answer = metrics.inFlight() > MOST_IN_PROGRESS ? BUSY : await service.answer(der)
+    const answer = await service.answer(der)
     metrics.answered(answer.outcome)
     if (answer.outcome === 'tryLater') log.warn(factsOf(answer, request), 'request')
     send(answer, request, response, clock())

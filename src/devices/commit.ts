@@ -3,6 +3,7 @@ import { FpkiError } from '../errors.js'
 import { type Bulk, bulk, placeholders } from './bulk.js'
 import { decide, type Entry, type Known, namesOf, type Order, type Settled, UNKNOWN } from './decide.js'
 import type { Engine } from './engine.js'
+import { type IssueTimes, issueTimes } from './issue-times.js'
 import { requireLine } from './lines.js'
 import type { LookUpAll } from './look-up.js'
 import { proofChecks } from './proof-checks.js'
@@ -38,7 +39,13 @@ export function orders(
   transactions: Transactions,
   lookUpAll: LookUpAll,
 ): RecordOrder {
-  const tools = { lookUpAll, serials: certificatesBySerial(db), record: recorder(db), proofs: sqlProofs(db, engine) }
+  const tools = {
+    lookUpAll,
+    serials: certificatesBySerial(db),
+    issueTimes: issueTimes(db),
+    record: recorder(db),
+    proofs: sqlProofs(db, engine),
+  }
   return async (order) => {
     for (let tries = 1; ; tries++) {
       try {
@@ -53,6 +60,7 @@ export function orders(
 interface Tools {
   readonly lookUpAll: LookUpAll
   readonly serials: Serials
+  readonly issueTimes: IssueTimes
   readonly record: Recorder
   readonly proofs: Proofs
   readonly isFirst: boolean
@@ -159,7 +167,7 @@ function decideAll(
     const refusal = whyNot(entry.certificate, decision.kind === 'new')
     if (refusal !== null) settled.push({ entry, outcome: { kind: 'refused', refusal } })
     else if (decision.kind === 'new') fresh.push(entry)
-    else reissued.push(reissueOf(entry, itsKnown))
+    else reissued.push(reissueOf(entry, itsKnown, order))
   }
   return { fresh, reissued, settled }
 }
@@ -172,10 +180,10 @@ function certificatesOf(entries: readonly Entry[]): readonly NewCertificate[] {
   return entries.map(({ certificate }) => certificate)
 }
 
-function reissueOf(entry: Entry, { deviceId, device, keyOwner }: Known): Reissue {
+function reissueOf(entry: Entry, { deviceId, device, keyOwner }: Known, { by }: Pick<Order, 'by'>): Reissue {
   if (deviceId === null || device === null) throw new Error('a device is issued again that does not exist')
   const isNewest = entry.issuedAt >= device.issuedAt
-  return { entry, deviceId, hasKey: keyOwner !== null, isNewest, replaced: device }
+  return { entry, deviceId, hasKey: keyOwner !== null, isNewest, endsAll: by === 'this', replaced: device }
 }
 
 async function reissueWindow(transaction: Transaction<Schema>, line: number): Promise<number> {
@@ -199,7 +207,7 @@ type Serials = Bulk<{ readonly serial: Uint8Array; readonly der: Uint8Array }>
 async function allKnown(
   transaction: Transaction<Schema>,
   wave: readonly Entry[],
-  { lookUpAll, serials }: Tools,
+  { lookUpAll, serials, issueTimes }: Tools,
 ): Promise<readonly Known[]> {
   const found = await lookUpAll(
     transaction,
@@ -211,7 +219,15 @@ async function allKnown(
     wanted.map((serial) => [serial]),
   )
   const known = new Map(rows.rows.map(({ serial, der }) => [mapKey(serial), der]))
-  return found.map((one, at) => ({ ...one, sameSerial: known.get(mapKey(wanted[at] ?? new Uint8Array())) ?? null }))
+  const issued = await issueTimes(
+    transaction,
+    found.flatMap(({ deviceId }) => deviceId ?? []),
+  )
+  return found.map((one, at) => ({
+    ...one,
+    sameSerial: known.get(mapKey(wanted[at] ?? new Uint8Array())) ?? null,
+    issuedAt: issued.get(one.deviceId ?? 0) ?? [],
+  }))
 }
 
 function certificatesBySerial(db: Kysely<Schema>): Serials {

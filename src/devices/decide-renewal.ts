@@ -1,7 +1,7 @@
 import { DAY } from '../day.js'
 import type { Refusal } from './refusal.js'
 import type { CertificateState } from './register.js'
-import { MOST_UNSEEN_A_DAY, type RenewedCertificate } from './renewal.js'
+import { MOST_A_DAY, MOST_UNSEEN_A_DAY, type RenewedCertificate } from './renewal.js'
 
 /** A certificate of a device, as far as a renewal needs it. */
 export interface KnownCertificate {
@@ -63,7 +63,7 @@ export function decideRenewal(renewed: RenewedCertificate, known: KnownForRenewa
   const same = newer.filter(({ keyHash }) => Buffer.compare(keyHash, renewed.keyHash) === 0)
   const newest = same.filter((one) => hasNotEnded(one, at) && one.notAfter > at).toSorted((a, b) => b.id - a.id)[0]
   if (newest !== undefined) return { kind: 'existing', certificate: newest.id }
-  const limit = whyNotAnother(renewed, known, unseenOf(certificates, presented, at))
+  const limit = whyNotAnother(renewed, known, countsOf(certificates, presented, at))
   if (limit !== null) return { kind: 'refused', refusal: limit }
   const others = certificates.filter((one) => one !== presented && hasNotEnded(one, at)).map(({ id }) => id)
   const rows = { device: device?.id ?? null, presented: presented?.id ?? null, others }
@@ -99,12 +99,13 @@ function newerThan(
 function whyNotAnother(
   { uuid, serial }: RenewedCertificate,
   { isSerialTaken }: KnownForRenewal,
-  unseen: number,
+  { recent, unseen }: DayCounts,
 ): Refusal | null {
   if (isSerialTaken) return { code: 'serial-taken', reason: `another certificate has the serial number ${serial}` }
-  if (unseen < MOST_UNSEEN_A_DAY) return null
-  const reason = `the device ${uuid} has had ${unseen} certificates within a day that it never used`
-  return { code: 'renewal-too-often', reason }
+  const tooOften = (reason: string): Refusal => ({ code: 'renewal-too-often', reason })
+  if (unseen >= MOST_UNSEEN_A_DAY)
+    return tooOften(`the device ${uuid} has had ${unseen} certificates within a day that it never used`)
+  return recent < MOST_A_DAY ? null : tooOften(`the device ${uuid} has had ${recent} certificates within a day`)
 }
 
 /** Why a certificate that the register does not have is not adopted; null: it is. */
@@ -129,8 +130,22 @@ function hasNotEnded({ state, endedAt }: KnownCertificate, at: number): boolean 
   return state !== 'abandoned' && (endedAt === null || endedAt > at)
 }
 
-/** How many certificates that nobody saw a device has had within a day. */
-function unseenOf(certificates: readonly KnownCertificate[], presented: KnownCertificate | null, at: number): number {
-  const isRecent = ({ seenAt, issuedAt }: KnownCertificate) => seenAt === null && issuedAt > at - DAY
-  return certificates.filter((one) => one !== presented && isRecent(one)).length
+/** How many certificates a device has had within a day. */
+interface DayCounts {
+  readonly recent: number
+  /** Of these, those that nobody saw. */
+  readonly unseen: number
+}
+
+/** A device uses the certificate that it presents. */
+function countsOf(
+  certificates: readonly KnownCertificate[],
+  presented: KnownCertificate | null,
+  at: number,
+): DayCounts {
+  const recent = certificates.filter(({ issuedAt }) => issuedAt > at - DAY)
+  return {
+    recent: recent.length,
+    unseen: recent.filter((one) => one !== presented && one.seenAt === null).length,
+  }
 }

@@ -1,7 +1,9 @@
+import { DAY } from '../day.js'
 import { credentialText } from './credential-store.js'
 import type { Found } from './look-up.js'
 import type { Refusal } from './refusal.js'
 import type { CertificateState, DeviceRecord, LookUp, NewCertificate, StoredCertificate } from './register.js'
+import { MOST_A_DAY } from './renewal.js'
 
 /** A certificate to record. */
 export interface Entry {
@@ -37,10 +39,19 @@ export type Decision = { readonly kind: 'new' } | { readonly kind: 'reissue' } |
 export interface Known extends Found {
   /** Of the certificate with the same serial number, DER; null: there is no such certificate. */
   readonly sameSerial: Uint8Array | null
+  /** When the certificates of the device were issued. */
+  readonly issuedAt: readonly number[]
 }
 
 /** Nothing: for the optimistic first attempt. */
-export const UNKNOWN: Known = { device: null, deviceId: null, certificate: null, keyOwner: null, sameSerial: null }
+export const UNKNOWN: Known = {
+  device: null,
+  deviceId: null,
+  certificate: null,
+  keyOwner: null,
+  sameSerial: null,
+  issuedAt: [],
+}
 
 /** Decides what becomes of an entry. A key belongs to one device for ever. */
 export function decide(entry: Entry, known: Known, { line, by }: Order, reissueWindow: number): Decision {
@@ -55,6 +66,9 @@ export function decide(entry: Entry, known: Known, { line, by }: Order, reissueW
   const terms = { uuid, issuedAt: entry.issuedAt, line: line.name, credential, by, reissueWindow }
   const refusal = keyConflict(known, terms)
   if (refusal !== null) return { kind: 'refused', refusal }
+  const recent = known.issuedAt.filter((at) => at > entry.issuedAt - DAY).length
+  if (by === 'this' && recent >= MOST_A_DAY)
+    return refused('renewal-too-often', `the device ${uuid} has had ${recent} certificates within a day`)
   return { kind: known.device === null ? 'new' : 'reissue' }
 }
 

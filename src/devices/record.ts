@@ -28,6 +28,8 @@ export interface Reissue {
   readonly hasKey: boolean
   /** Whether the device has no newer certificate. */
   readonly isNewest: boolean
+  /** Whether also those end that have an end in the future; otherwise that stays as another register has it. */
+  readonly endsAll: boolean
   /** What the decision was made on. */
   readonly replaced: Pick<DeviceRecord, 'state' | 'issuedAt'>
 }
@@ -191,7 +193,7 @@ function announceCertificates(db: Kysely<Schema>): Bulk<never> {
  * its row is locked then, and stays as it was when this was decided. Throws {@link Conflict} when it has changed meanwhile.
  */
 async function supersede(transaction: Transaction<Schema>, reissued: readonly Reissue[]): Promise<void> {
-  for (const { entry, deviceId, isNewest, replaced } of reissued) {
+  for (const { entry, deviceId, isNewest, endsAll, replaced } of reissued) {
     if (!isNewest) continue
     const { certificate, ca, issuedAt, state } = entry
     const { uuid, name, group, hardwareId, serialNumber, isProduction, notAfter, proof } = certificate
@@ -212,7 +214,12 @@ async function supersede(transaction: Transaction<Schema>, reissued: readonly Re
       .updateTable('certificates')
       .set({ state: 'superseded', ended_at: issuedAt })
       .where('device', '=', deviceId)
-      .where('state', '=', 'active')
+      .where((is) => {
+        const isActive = is('state', '=', 'active')
+        return endsAll
+          ? is.or([isActive, is.and([is('state', '=', 'superseded'), is('ended_at', '>', issuedAt)])])
+          : isActive
+      })
       .execute()
   }
 }

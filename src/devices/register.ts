@@ -56,9 +56,9 @@ export interface DeviceRegister {
   /**
    * Records renewed certificates in one transaction. The certificate that a device presented is superseded when the overlap ends;
    * the others are superseded at once. The same key again is `existing`, while the certificate for it is good; the key of the
-   * presented certificate itself is renewed. Refused: a device that is denied, one that has had too many certificates that nobody
-   * saw (MOST_UNSEEN_A_DAY), a key of another device, and a certificate that is unknown or has a newer one that was seen
-   * (`credential`).
+   * presented certificate itself is renewed. Refused: a device that is denied, one that has had too many certificates within a
+   * day (MOST_A_DAY), or too many that nobody saw (MOST_UNSEEN_A_DAY), a key of another device, and a certificate that is unknown
+   * or has a newer one that was seen (`credential`).
    */
   renew(renewals: Renewals): Promise<readonly CommitOutcome[]>
   /** What the register has of certificates that somebody presents, by serial number (lower-case hex), in order; null: nothing. */

@@ -61,6 +61,9 @@ export interface SeenCount {
 /** How many certificates a device may have that were never seen, issued within a day: a device that keeps losing them has a fault. */
 export const MOST_UNSEEN_A_DAY = 10
 
+/** How many certificates a device may have in all, issued within a day: one that renews each new one at once fills the register. */
+export const MOST_A_DAY = 50
+
 /** See DeviceRegister.lifeCounts. */
 export interface LifeCounts {
   readonly denied: number

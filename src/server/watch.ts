@@ -1,5 +1,6 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Facts, Log, LogLevel } from './log.js'
 import type { RequestMetrics } from './metrics.js'
 
@@ -19,7 +20,7 @@ export function watchRequests(app: FastifyInstance, { metrics, log, factsOf }: W
     // Read now: the connection may be closed when the line is written.
     const from = request.ip
     metrics.begin()
-    onEnd(request, reply, () => {
+    onEnd(request.raw, reply.raw, () => {
       const seconds = (performance.now() - begin) / 1000
       const status = reply.raw.writableFinished ? reply.raw.statusCode : 0
       const route = request.routeOptions.url ?? 'none'
@@ -37,7 +38,7 @@ export function watchRequests(app: FastifyInstance, { metrics, log, factsOf }: W
  * Calls back once for each request: after its response, or when its connection ends. Of requests that a client sent without
  * waiting for answers, Node emits `close` only for the response that is next.
  */
-function endings(): (request: FastifyRequest, reply: FastifyReply, done: () => void) => void {
+export function endings(): (request: IncomingMessage, response: ServerResponse, done: () => void) => void {
   const bySocket = new WeakMap<Socket, Set<() => void>>()
   const openOf = (socket: Socket) => {
     const known = bySocket.get(socket)
@@ -49,13 +50,13 @@ function endings(): (request: FastifyRequest, reply: FastifyReply, done: () => v
     })
     return open
   }
-  return (request, reply, done) => {
-    const open = openOf(request.raw.socket)
+  return ({ socket }, response, done) => {
+    const open = openOf(socket)
     const end = () => {
       if (open.delete(end)) done()
     }
     open.add(end)
-    reply.raw.once('close', end)
+    response.once('close', end)
   }
 }
 

@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { ALL_DEVICES, type DeviceRegister, type NewCertificate } from '../../src/devices/register.js'
+import { MOST_A_DAY } from '../../src/devices/renewal.js'
 import { externalContractOf } from './external-contract.js'
 import {
   CA,
@@ -144,6 +145,16 @@ export function contractOf(scene: () => Promise<() => Promise<DeviceRegister>>):
   describe('another key of a device', () => {
     const first = () => newCertificate({ hardwareId: 'old', name: 'old' })
     const next = (uuid: string) => newCertificate({ uuid, hardwareId: 'new' })
+
+    test('is refused when the device has had too many certificates within a day', async () => {
+      const one = newCertificate()
+      await register.commit(commitOf([one]))
+      const more = Array.from({ length: MOST_A_DAY }, () => newCertificate({ uuid: one.uuid }))
+      const outcomes = wordsOf(await register.commit(commitOf(more, { at: NOON + MINUTE })))
+      expect(outcomes).toEqual([...more.slice(1).map(() => 'committed'), 'renewal-too-often'])
+      // The newest one is still the device's.
+      expect(wordsOf(await register.commit(commitOf(more.slice(-2, -1), { at: NOON + MINUTE })))).toEqual(['existing'])
+    })
 
     test('within the reissue window supersedes the certificate and takes no quota', async () => {
       await register.lines.create('l', { ...UNLIMITED, quota: 1 }, NOON)

@@ -1,9 +1,20 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { CommitOutcome, DeviceRegister } from '../../src/devices/register.js'
-import { MOST_UNSEEN_A_DAY, type RenewedCertificate } from '../../src/devices/renewal.js'
+import { MOST_A_DAY, MOST_UNSEEN_A_DAY, type RenewedCertificate } from '../../src/devices/renewal.js'
 import { adoptedOf, deviceIn, lifeOf, OVERLAP, renewalOf } from './life-scene.js'
-import { CA, DAY, hold, importedOf, MINUTE, NOON, newCertificate, UNLIMITED, wordsOf } from './register-scene.js'
+import {
+  CA,
+  commitOf,
+  DAY,
+  hold,
+  importedOf,
+  MINUTE,
+  NOON,
+  newCertificate,
+  UNLIMITED,
+  wordsOf,
+} from './register-scene.js'
 
 /** What every register does with renewals, whatever its engine: see contractOf. */
 export function renewalContractOf(scene: () => Promise<() => Promise<DeviceRegister>>): void {
@@ -86,6 +97,15 @@ export function renewalContractOf(scene: () => Promise<() => Promise<DeviceRegis
       expect(await words([renewalOf(old)])).toEqual(['credential'])
     })
 
+    test('does not keep the old one good when the device registers again with another key', async () => {
+      const old = await deviceIn(register)
+      await renew([renewalOf(old)], NOON + MINUTE)
+      const again = newCertificate({ uuid: old.uuid })
+      expect(wordsOf(await register.commit(commitOf([again], { at: NOON + 2 * MINUTE })))).toEqual(['committed'])
+      const ends = (await register.device(old.uuid))?.certificates.map(({ endedAt }) => endedAt)
+      expect(ends).toEqual([null, NOON + 2 * MINUTE, NOON + 2 * MINUTE])
+    })
+
     test('from an abandoned certificate does not make that one good again', async () => {
       const old = await deviceIn(register)
       await register.abandon([old.uuid], NOON)
@@ -117,6 +137,17 @@ export function renewalContractOf(scene: () => Promise<() => Promise<DeviceRegis
       const expected = [...many.slice(1).map(() => 'committed'), 'renewal-too-often']
       expect(await words(many)).toEqual(expected)
       expect(await words([renewalOf(old)], NOON + 2 * DAY)).toEqual(['committed'])
+    })
+
+    test('is refused when each new one was renewed at once, too often in a day', async () => {
+      const old = await deviceIn(register, NOON + DAY)
+      const chain = [renewalOf(old)]
+      while (chain.length < MOST_A_DAY) chain.push(renewalOf(chain.at(-1) ?? old))
+      const expected = [...chain.slice(1).map(() => 'committed'), 'renewal-too-often']
+      expect(await words(chain)).toEqual(expected)
+      // It still has a good one, and may go on the next day.
+      expect((await lifeOf(register, old.uuid))[0]).toBe('active ends - seen -')
+      expect(await words(chain.slice(-1), NOON + 2 * DAY)).toEqual(['committed'])
     })
 
     test('of 256 devices, of which some exist, is one transaction', async () => {

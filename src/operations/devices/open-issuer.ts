@@ -93,8 +93,16 @@ async function requireUsable({ directory, root }: OpenPki, ca: Certificate, name
   if (now < ca.notBefore || now >= ca.notAfter) throw notValidNow(directory.path, path, ca, now)
   const fault = pathFault([root, ca], now)
   if (fault !== null) throw unusable(path, fault)
+  await requireAccepted({ directory }, { ca, file: name })
+}
+
+/** Throws ERR_NOT_A_DEVICE_CA when a device CA is revoked or disabled. */
+export async function requireAccepted(
+  { directory }: Pick<OpenPki, 'directory'>,
+  { ca, file }: Pick<DeviceIssuer, 'ca' | 'file'>,
+): Promise<void> {
   const standing = standingOf(await directory.readState(), ca.serialNumber)
-  if (standing !== 'accepted') throw notAccepted(directory.path, name, standing)
+  if (standing !== 'accepted') throw notAccepted(directory.path, file, standing)
 }
 
 async function keyOf({ directory }: OpenPki, certificate: string): Promise<KeyRef> {

@@ -7,12 +7,13 @@ import { next } from '../devices/issue/results.js'
 import type { IssueBatch } from '../devices/issue/terms.js'
 import { validityOf } from '../devices/issue/validity.js'
 import type { DeviceResult } from '../devices/model.js'
-import type { DeviceIssuer } from '../devices/open-issuer.js'
+import { type DeviceIssuer, requireAccepted } from '../devices/open-issuer.js'
 import type { OpenPki } from '../open-pki.js'
 import type { ChunkTerms, IssuingRegister, IssuingThread } from './issuing-thread/calls.js'
 import { packDevices, unpackResults } from './issuing-thread/chunk-message.js'
 import { lastingBatches } from './lasting-batches.js'
 import type { DeviceServiceOptions, DeviceServicePorts } from './options.js'
+import { remembered } from './remembered.js'
 
 /** A device CA whose key is open for as long as the service runs. */
 export interface RegistrationIssuer {
@@ -32,7 +33,13 @@ export interface IssuerPorts extends DeviceServicePorts {
   readonly register: IssuingRegister
 }
 
-/** Opens the key of a device CA. Throws as openBatchKey. */
+/** How long a CA that was disabled or revoked may still sign, in milliseconds. */
+const ACCEPTED_FOR = 2000
+
+/**
+ * Opens the key of a device CA. It signs nothing any more when the CA is disabled or revoked (ERR_NOT_A_DEVICE_CA): a device that
+ * changed to such a certificate could neither connect nor renew. Throws as openBatchKey.
+ */
 export async function openRegistrationIssuer(
   pki: OpenPki,
   issuer: DeviceIssuer,
@@ -49,10 +56,17 @@ export async function openRegistrationIssuer(
   }
   const batches = await lastingBatches({ name: file, open }, ports)
   const validity = validityOf({ ...options, issuer }, ports)
+  const accepted = remembered(() => requireAccepted(pki, issuer), { for: ACCEPTED_FOR, most: 1 }, clock)
+  const check: DeviceBatches['check'] = async (...requests) => {
+    await accepted('')
+    return batches.check(...requests)
+  }
   return {
     issuer,
-    ...{ batches, validity },
-    issue: (chunk, { issuer: _, ...terms }) => {
+    batches: { certify: batches.certify, check },
+    validity,
+    issue: async (chunk, { issuer: _, ...terms }) => {
+      await accepted('')
       if (thread !== null) return issueIn(thread, chunk, { ...terms, ca: fingerprint, validity: validity() })
       const issuing = { clock, register, batches, output: null, onAbandon: () => undefined }
       return issueChunk(chunk, { ...terms, issuer, validity: validity(), plans: null }, issuing)
@@ -60,9 +74,12 @@ export async function openRegistrationIssuer(
     whyUnavailable: async () => {
       if (clock() >= ca.notAfter) return `the device CA ${file} has expired`
       try {
+        await accepted('')
         await batches.requireKey()
         return null
       } catch (error) {
+        if (error instanceof FpkiError && error.code === 'ERR_NOT_A_DEVICE_CA')
+          return `the device CA ${file} is disabled or revoked`
         if (error instanceof FpkiError) return `the key of the device CA ${file} is not available`
         throw error
       }

@@ -27,6 +27,7 @@ export interface DevicePorts {
 export type DeviceClient = Extract<EstClient, { kind: 'device' }>
 
 const DAY = 86_400_000
+const MAX_SERIAL_BITS = 160n
 
 /** Reads the client certificate of a connection, strictly: OpenSSL accepts more. */
 export function readClientCertificate(x509: X509Certificate): Certificate | EstRefused {
@@ -125,10 +126,8 @@ async function adopted(
   const { uuid, certificate } = device
   const unknown = (reason: string) => refused(uuid, 'client-unknown', reason)
   const now = clock()
-  if (now >= certificate.notAfter)
-    return refused(uuid, 'client-expired', `its client certificate expired on ${rfc3339(certificate.notAfter)}`)
-  const fault = ca.pathFault(now)
-  if (fault !== null) return unknown(`the path to its client certificate is not valid: ${fault}`)
+  const problem = strangeProblem(certificate, ca, now)
+  if (problem !== null) return refused(uuid, ...problem)
   const [found] = await register.lookUp([{ uuid, keyHash: keyHashOf(certificate.spki) }])
   const record = found?.device ?? null
   const keyOwner = found?.keyOwner ?? null
@@ -138,6 +137,16 @@ async function adopted(
     return unknown(`the register has other certificates of the device ${uuid}, and not this one`)
   if (keyOwner !== null && keyOwner !== uuid) return unknown('its key is the key of another device')
   return inLine(record?.line ?? label ?? line ?? DEFAULT_LINE, device, [label, line])
+}
+
+/** What is wrong with a certificate that the register does not know. */
+function strangeProblem({ notAfter, serialNumber }: Certificate, { pathFault }: SigningCa, now: Date): Problem | null {
+  if (now >= notAfter) return ['client-expired', `its client certificate expired on ${rfc3339(notAfter)}`]
+  // RFC 5280, 4.1.2.2. Deny lists, CRLs and OCSP could not name any other one.
+  if (serialNumber <= 0n || serialNumber >> MAX_SERIAL_BITS > 0n)
+    return ['client-unknown', 'its serial number is not a positive one of at most 20 octets']
+  const fault = pathFault(now)
+  return fault === null ? null : ['client-unknown', `the path to its client certificate is not valid: ${fault}`]
 }
 
 /** @param wanted the line in the URL, and the only one that is served; null: any */

@@ -90,7 +90,8 @@ function addRead(app: FastifyInstance, url: string, ports: Ports, handler: Handl
     await noteClient(ports, request)
     return handler(ports, request, reply)
   }
-  app.route({ method: ['GET', 'HEAD'], url, handler: handle })
+  const onRequest = async (_: FastifyRequest, reply: FastifyReply) => (isBusy(ports) ? busy(reply) : undefined)
+  app.route({ method: ['GET', 'HEAD'], url, onRequest, handler: handle })
   addNotAllowed(app, url, ['POST'], 'GET, HEAD')
 }
 
@@ -142,14 +143,22 @@ function plain(reply: FastifyReply, status: number, text: string): FastifyReply 
   return sendError(reply, status, null, text)
 }
 
+function isBusy({ metrics, working }: Ports): boolean {
+  return metrics.inFlight() > MOST_IN_PROGRESS || working.size >= MOST_IN_PROGRESS
+}
+
+function busy(reply: FastifyReply): FastifyReply {
+  return plain(reply.header('Retry-After', String(RETRY_AFTER)), 503, 'too many requests are in progress')
+}
+
 async function authorize(
-  { service, metrics, wrong, working }: Ports,
+  ports: Ports,
   operation: EstOperation,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<unknown> {
-  if (metrics.inFlight() > MOST_IN_PROGRESS || working.size >= MOST_IN_PROGRESS)
-    return plain(reply.header('Retry-After', String(RETRY_AFTER)), 503, 'too many requests are in progress')
+  if (isBusy(ports)) return busy(reply)
+  const { service, metrics, wrong } = ports
   const identified = await service.identify(questionOf(request, operation))
   if (identified.kind === 'client') {
     request.estClient = identified.client

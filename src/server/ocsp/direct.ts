@@ -2,9 +2,10 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { OcspAnswer } from '../../operations/ocsp/model.js'
 import { MAX_REQUEST_BYTES } from '../../pki/ocsp/request.js'
 import type { Facts } from '../log.js'
+import { endings } from '../watch.js'
 import { cachingHeaders } from './caching-headers.js'
 import { requestInPath } from './request-path.js'
-import { BUSY, MOST_IN_PROGRESS, type OcspRoutePorts, REQUEST_TYPE, RESPONSE_TYPE } from './routes.js'
+import { type OcspRoutePorts, REQUEST_TYPE, RESPONSE_TYPE } from './routes.js'
 
 /**
  * Answers ordinary requests without the framework, which takes as long as everything else together: a client of OCSP opens a
@@ -15,10 +16,11 @@ export function answerDirectly(server: Server, ports: OcspRoutePorts): void {
   const [framework] = server.listeners('request')
   if (framework === undefined) throw new Error('a server without a handler')
   server.removeAllListeners('request')
+  const onEnd = endings()
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     const octets = octetsOf(request)
     if (octets === null) Reflect.apply(framework, server, [request, response])
-    else void exchange(octets, request, response, ports)
+    else void exchange(octets, request, response, { ...ports, onEnd })
   })
 }
 
@@ -49,19 +51,19 @@ async function exchange(
   octets: Exclude<ReturnType<typeof octetsOf>, null>,
   request: IncomingMessage,
   response: ServerResponse,
-  { service, metrics, clock, log }: OcspRoutePorts,
+  { service, metrics, clock, log, onEnd }: OcspRoutePorts & { readonly onEnd: ReturnType<typeof endings> },
 ): Promise<void> {
   const begin = performance.now()
   const { method = '' } = request
   metrics.begin()
-  response.once('close', () => {
+  onEnd(request, response, () => {
     const status = response.writableFinished ? response.statusCode : 0
     metrics.end({ method, route: '/', status, seconds: (performance.now() - begin) / 1000 })
   })
   try {
     const der = octets instanceof Uint8Array ? octets : await octets()
     if (der === null) return
-    const answer = metrics.inFlight() > MOST_IN_PROGRESS ? BUSY : await service.answer(der)
+    const answer = await service.answer(der)
     metrics.answered(answer.outcome)
     if (answer.outcome === 'tryLater') log.warn(factsOf(answer, request), 'request')
     send(answer, request, response, clock())

@@ -19,11 +19,30 @@ export const REQUEST_TYPE = 'application/ocsp-request'
 /** The media type of answers (RFC 6960, A.1.2). */
 export const RESPONSE_TYPE = 'application/ocsp-response'
 
-/** So many requests are answered at a time; those above get tryLater without any work. */
-export const MOST_IN_PROGRESS = 4096
+/** So many requests are answered at a time. */
+const MOST_AT_ONCE = 4096
 
-/** The answer to requests above {@link MOST_IN_PROGRESS}. */
-export const BUSY: OcspAnswer = { outcome: 'tryLater', der: ocspError('tryLater'), cache: null }
+/** The answer to those above. */
+const BUSY: OcspAnswer = { outcome: 'tryLater', der: ocspError('tryLater'), cache: null }
+
+/**
+ * A service that answers tryLater to requests above the limit, without any work. Those whose bodies are still on their way do not
+ * count: a client that sends them slowly must not keep the others out.
+ */
+export function limited({ answer }: Pick<OcspService, 'answer'>, most = MOST_AT_ONCE): Pick<OcspService, 'answer'> {
+  let inProgress = 0
+  return {
+    answer: async (octets) => {
+      if (inProgress >= most) return BUSY
+      inProgress++
+      try {
+        return await answer(octets)
+      } finally {
+        inProgress--
+      }
+    },
+  }
+}
 
 /**
  * Adds the routes for what is not answered directly: requests in chunks, and those that are no OCSP requests (RFC 6960,
@@ -34,7 +53,7 @@ export function addOcspRoutes(app: FastifyInstance, { service, metrics }: OcspRo
   app.addContentTypeParser(REQUEST_TYPE, { parseAs: 'buffer' }, (_, body, done) => done(null, body))
   app.post('/', async ({ body }, reply) => {
     const octets = body instanceof Uint8Array ? body : new Uint8Array()
-    const { der, outcome } = metrics.inFlight() > MOST_IN_PROGRESS ? BUSY : await service.answer(octets)
+    const { der, outcome } = await service.answer(octets)
     metrics.answered(outcome)
     return reply.type(RESPONSE_TYPE).send(der)
   })

@@ -3,7 +3,7 @@ import type { Address } from '../address.js'
 import { addErrorHandlers } from '../errors.js'
 import { type HttpServer, listen, newHttpServer } from '../http-server.js'
 import { answerDirectly } from './direct.js'
-import { addOcspRoutes, type OcspRoutePorts, REQUEST_TYPE } from './routes.js'
+import { addOcspRoutes, limited, type OcspRoutePorts, REQUEST_TYPE } from './routes.js'
 
 /** So that a balancer in front of several instances gets to spread long connections again. */
 const MAX_REQUESTS_PER_SOCKET = 10_000
@@ -12,7 +12,8 @@ const MAX_REQUESTS_PER_SOCKET = 10_000
  * Serves OCSP over plain HTTP: answers are signed, and a client that checks the certificate of a server by OCSP could not
  * connect otherwise (RFC 6960, A.1). Throws ERR_USAGE when it cannot listen on the address.
  */
-export function serveOcsp(options: Address, { service, metrics, log, clock }: OcspRoutePorts): Promise<HttpServer> {
+export function serveOcsp(options: Address, { metrics, log, clock, ...ports }: OcspRoutePorts): Promise<HttpServer> {
+  const service = limited(ports.service)
   const limits = { maxBodyBytes: MAX_REQUEST_BYTES, maxRequestsPerSocket: MAX_REQUESTS_PER_SOCKET }
   const app = newHttpServer({ identity: null, textMember: 'message', ...limits }, { metrics, log, factsOf: () => null })
   const texts = { member: 'message', maxBody: '8 kB', bodies: REQUEST_TYPE } as const

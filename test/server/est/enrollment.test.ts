@@ -60,6 +60,25 @@ describe('a token', () => {
     expect((await enroll(server, requestFor(uuid), { token })).status).toBe(409)
   })
 
+  test('gets none while the CA of its line is disabled, and one when that is enabled again', async () => {
+    const scene = await realScene()
+    await scene.line('line-1')
+    const uuid = randomUUID()
+    const token = await tokenFor(scene, { uuid, uses: 1 })
+    const server = await scene.serve()
+    const change = async (command: string) => {
+      const words = ['ca', command, scene.made.directory, '--ca-file', 'local-ca.pem', '--quiet']
+      expect(await scene.made.home.fpki(words)).toMatchObject({ status: 0, stderr: '' })
+      scene.later(3000)
+    }
+    await change('disable-device-ca')
+    const answer = await enroll(server, requestFor(uuid), { token })
+    expect([answer.status, answer.text]).toEqual([503, 'the device CA cannot issue now\n'])
+    expect(await scene.details(uuid)).toBeNull()
+    await change('enable-device-ca')
+    expect((await enroll(server, requestFor(uuid), { token })).status).toBe(200)
+  })
+
   test.each([
     ['of another device', { uuid: randomUUID() }, '', 'simpleenroll', 403, 'its request is for'],
     ['of no device', { uuid: null }, '', 'simpleenroll', 403, 'is not bound to one device'],

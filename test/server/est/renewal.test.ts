@@ -235,6 +235,16 @@ describe('a device that another service registered', () => {
     await expect(fioconfig(server, other)).rejects.toThrow('other certificates of the device')
   })
 
+  test.each(['00', `01${'00'.repeat(20)}`])(
+    'with the serial number %s, which no CRL can have, is refused',
+    async (serial) => {
+      const scene = await realScene()
+      const device = scene.device({ serial })
+      await expect(fioconfig(await scene.serve({ adopt: true }), device)).rejects.toThrow('its serial number is not')
+      expect(await scene.details(device.uuid)).toBeNull()
+    },
+  )
+
   test.each([
     ['whose certificate has expired', { notBefore: -400, notAfter: -1 }, 'expired'],
     ['without --adopt', {}, 'does not know'],

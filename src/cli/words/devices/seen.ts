@@ -22,9 +22,10 @@ Examples:
   $ fpki devices seen "$HOME/acme" --from seen.log --json
 
 A device that has used a renewed certificate does not need the one before, which
-ends then; otherwise it ends with the overlap. In nginx:
+ends then; otherwise it ends with the overlap. In nginx, for verified ones only:
+  map $ssl_client_verify $fpki_seen { SUCCESS 1; default ""; }
   log_format seen '$time_iso8601 $ssl_client_serial';
-  access_log /var/log/nginx/seen.log seen;
+  access_log /var/log/nginx/seen.log seen if=$fpki_seen;
 
 A line has a serial number or a fingerprint (SHA-1 or SHA-256), hex with or
 without colons, and perhaps a time. Other lines are counted and ignored. The log

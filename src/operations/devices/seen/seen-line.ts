@@ -32,7 +32,8 @@ export function readSeenLine(text: string): SeenLine | null {
   if (id === undefined || others.length > 0 || times.length > 1) return null
   const at = times[0] === undefined ? null : Date.parse(times[0])
   const hex = /^[0-9a-f]{2}(:[0-9a-f]{2})*$/i.test(id) ? id.replaceAll(':', '') : id
-  if (Number.isNaN(at) || !/^[0-9a-f]{1,64}$/i.test(hex)) return null
+  // RFC 5280, 5.1.2.4: a CRL cannot say that a certificate ended before 1950. No gateway has such a time.
+  if (Number.isNaN(at) || (at ?? 0) < 0 || !/^[0-9a-f]{1,64}$/i.test(hex)) return null
   const digits = hex.toLowerCase()
   const isSerial = digits.length <= MAX_SERIAL
   if (!isSerial && digits.length !== SHA_256) return null

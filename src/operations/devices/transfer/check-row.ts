@@ -43,6 +43,8 @@ export function checkRow({ number, text, problem }: TextLine, checks: RowChecks)
     return refused(number, null, 'row-malformed', problem === null ? `${member} is invalid` : lineClause(problem))
   }
   const row = parsed.data
+  if ((row.state === 'active') !== (row.endedAt === null))
+    return refused(number, row.uuid, 'row-malformed', 'its state and its end contradict each other')
   try {
     const certificate = readCertificate(Buffer.from(row.certificate, 'base64'), 'it')
     const refusal = issuerProblem(row, certificate, checks) ?? contentProblem(row, certificate, checks)
@@ -79,8 +81,15 @@ function contentProblem(row: TransferRow, certificate: Certificate, checks: RowC
   if (BigInt(`0x${row.serial}`) !== serialNumber) return ['serial', 'its serial number is not that of the row']
   if (notAfter.getTime() !== Date.parse(row.notAfter))
     return ['not-after', 'it expires at another time than the row says']
-  if (Date.parse(row.issuedAt) > checks.now.getTime() + CLOCK_SKEW) return ['clock', 'it was issued in the future']
-  return profileProblem(certificate)
+  return timeProblem(row, checks) ?? profileProblem(certificate)
+}
+
+/** Only the end of a certificate may lie in the future. */
+function timeProblem({ issuedAt, seenAt, denied }: TransferRow, { now }: RowChecks): Problem | null {
+  const isFuture = (time: string | null) => time !== null && Date.parse(time) > now.getTime() + CLOCK_SKEW
+  if (isFuture(issuedAt)) return ['clock', 'it was issued in the future']
+  const isKnownTooEarly = isFuture(seenAt) || isFuture(denied?.at ?? null)
+  return isKnownTooEarly ? ['clock', 'it was seen, or its device was denied, in the future'] : null
 }
 
 function profileProblem(certificate: Certificate): Problem | null {

@@ -10,8 +10,11 @@ import { toUuid } from '../../../pki/device-policy.js'
  */
 
 const sha256 = z.string().check(z.regex(/^[0-9a-f]{64}$/))
-/** RFC 3339 with milliseconds, as Date writes it. */
-const time = z.string().check(z.regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/))
+/** RFC 3339 with milliseconds, as Date writes it. An earlier one than 1970 could not be in a CRL. */
+const time = z.string().check(
+  z.regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
+  z.refine((text) => Date.parse(text) >= 0 && timeText(Date.parse(text)) === text),
+)
 const text = z.string().check(z.maxLength(1000))
 
 /** The first line. */
@@ -39,8 +42,8 @@ export const transferRow = z.strictObject({
   hardwareId: z.nullable(text),
   serialNumber: z.nullable(text),
   production: z.boolean(),
-  /** Of the certificate; lower-case hex. */
-  serial: z.string().check(z.regex(/^[0-9a-f]{1,40}$/)),
+  /** Of the certificate; lower-case hex of whole octets, without leading zero octets. */
+  serial: z.string().check(z.regex(/^(?!00)([0-9a-f]{2}){1,20}$/)),
   issuedAt: time,
   notAfter: time,
   state: z.enum(CERTIFICATE_STATES),

@@ -259,3 +259,38 @@ test('a key under two UUIDs is refused', async () => {
   const { refusals, refused } = await imported(made)
   expect({ refused, refusals }).toMatchObject({ refused: 1, refusals: [{ code: 'key-reused' }] })
 })
+
+test('a row with impossible times, or a serial number in another form, changes nothing', async () => {
+  const made = await scene()
+  await exported(made)
+  const denied = (at: string) => ({ denied: { at, reason: 'keyCompromise' } })
+  await rewrite(made.file, (rows) => {
+    const row = rows.find((one) => JSON.parse(one).state === 'active') ?? ''
+    const { serial } = JSON.parse(row)
+    return [
+      edited(row, denied('1949-12-31T23:59:59.999Z')),
+      edited(row, denied('2026-13-45T00:00:00.000Z')),
+      edited(row, denied('9999-01-01T00:00:00.000Z')),
+      edited(row, { seenAt: '0001-01-01T00:00:00.000Z' }),
+      edited(row, { seenAt: '9999-01-01T00:00:00.000Z' }),
+      edited(row, { state: 'superseded', endedAt: '2026-02-30T00:00:00.000Z' }),
+      edited(row, { state: 'superseded' }),
+      edited(row, { endedAt: JSON.parse(row).issuedAt }),
+      edited(row, { serial: `0${serial}` }),
+    ]
+  })
+  const { imported: count, refusals } = await imported(made)
+  expect(refusals.map(({ line, code }) => [line, code])).toEqual([
+    [2, 'row-malformed'],
+    [3, 'row-malformed'],
+    [4, 'clock'],
+    [5, 'row-malformed'],
+    [6, 'clock'],
+    [7, 'row-malformed'],
+    [8, 'row-malformed'],
+    [9, 'row-malformed'],
+    [10, 'row-malformed'],
+  ])
+  expect(count).toBe(0)
+  expect(await devicesIn(made.directory)).toEqual([])
+})

@@ -2,9 +2,10 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { OcspAnswer } from '../../operations/ocsp/model.js'
 import { MAX_REQUEST_BYTES } from '../../pki/ocsp/request.js'
 import type { Facts } from '../log.js'
+import { MOST_IN_PROGRESS } from '../request-limits.js'
 import { cachingHeaders } from './caching-headers.js'
 import { requestInPath } from './request-path.js'
-import { BUSY, MOST_IN_PROGRESS, type OcspRoutePorts, REQUEST_TYPE, RESPONSE_TYPE } from './routes.js'
+import { BUSY, type OcspRoutePorts, REQUEST_TYPE, RESPONSE_TYPE } from './routes.js'
 
 /**
  * Answers ordinary requests without the framework, which takes as long as everything else together: a client of OCSP opens a

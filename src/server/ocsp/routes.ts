@@ -3,6 +3,7 @@ import type { OcspAnswer, OcspService } from '../../operations/ocsp/model.js'
 import { ocspError } from '../../pki/ocsp/response.js'
 import type { Clock } from '../../ports.js'
 import type { Log } from '../log.js'
+import { MOST_IN_PROGRESS } from '../request-limits.js'
 import type { OcspMetrics } from './metrics.js'
 
 /** What answers requests. */
@@ -19,10 +20,7 @@ export const REQUEST_TYPE = 'application/ocsp-request'
 /** The media type of answers (RFC 6960, A.1.2). */
 export const RESPONSE_TYPE = 'application/ocsp-response'
 
-/** So many requests are answered at a time; those above get tryLater without any work. */
-export const MOST_IN_PROGRESS = 4096
-
-/** The answer to requests above {@link MOST_IN_PROGRESS}. */
+/** The answer to requests above {@link MOST_IN_PROGRESS}, without any work. */
 export const BUSY: OcspAnswer = { outcome: 'tryLater', der: ocspError('tryLater'), cache: null }
 
 /**

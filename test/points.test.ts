@@ -38,6 +38,20 @@ describe('points to try', () => {
     expect(new Set(chosen.flat()).size).toBe(KINDS.length)
   })
 
+  test('are divided among the faults that last, and all of them are tried', async () => {
+    vi.stubEnv('FPKI_TEST_ALL_POINTS', undefined)
+    const { pointsOfFault, pointsToTry } = await import('./support/points.js')
+    const faults = [
+      ['EIO', false],
+      ['ENOSPC', true],
+      ['EROFS', true],
+    ] as const
+    const [alone, one, other] = faults.map((fault) => pointsOfFault(KINDS, 'a', fault, faults))
+    expect(alone).toEqual(pointsToTry(KINDS, 'a false'))
+    expect([...(one ?? []), ...(other ?? [])].toSorted((a, b) => a - b)).toEqual(pointsToTry(KINDS, 'a true'))
+    expect(pointsOfFault(['write'], 'a', ['EROFS', true], faults)).toEqual([1])
+  })
+
   test('are at least one', async () => {
     vi.stubEnv('FPKI_TEST_ALL_POINTS', undefined)
     expect(await points(['write'], 'a')).toEqual([1])

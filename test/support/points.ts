@@ -25,6 +25,25 @@ export function pointsToTry(kinds: readonly string[], test: string): readonly nu
   return [...chosen].map((at) => at + 1).sort((a, b) => a - b)
 }
 
+/** What a disk fails with, and whether it goes on failing. */
+type Fault = readonly [code: string, lasting: boolean]
+
+/**
+ * As {@link pointsToTry}, for a disk with one of several faults: those that last divide the points among them, and so do the
+ * others. `npm run test:all` tries each point with each fault.
+ */
+export function pointsOfFault(
+  kinds: readonly string[],
+  test: string,
+  [code, lasting]: Fault,
+  faults: readonly Fault[],
+): readonly number[] {
+  const points = pointsToTry(kinds, `${test} ${lasting}`)
+  const alike = faults.filter((one) => one[1] === lasting).map(([other]) => other)
+  const share = points.filter((_, at) => ALL_POINTS || at % alike.length === alike.indexOf(code))
+  return share.length > 0 ? share : points.slice(0, 1)
+}
+
 /** As {@link pointsToTry}, of what a test names itself: one in twenty, at least one. */
 export function sampleOf<Item>(all: readonly Item[], test: string): readonly Item[] {
   const kinds = all.map(() => 'one')

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Ended, runProgram } from './support/cli.js'
 import { deviceCsrs } from './support/device-requests.js'
+import { ALL_POINTS } from './support/points.js'
 
 const CHECKOUT = fileURLToPath(new URL('..', import.meta.url))
 
@@ -140,7 +141,15 @@ test('README.md does not install fpki by its name, which is not registered', asy
   }
 })
 
-test('installed globally, it installs its manual pages where man looks', async () => {
+test('its manual pages are in the tarball', async () => {
+  const { man } = await description()
+  expect(man.length).toBeGreaterThan(50)
+  expect(contents).toEqual(expect.arrayContaining([...man]))
+  expect(await readFile(join(CHECKOUT, 'dist/man/fpki-ca-create.1'), 'utf8')).toContain('\\-\\-online\\-ca')
+})
+
+// A second installation takes as long as most of this file.
+test.runIf(ALL_POINTS)('installed globally, it installs its manual pages where man looks', async () => {
   const prefix = join(home, 'global')
   await succeed('npm', ['install', '--global', '--prefix', prefix, ...FLAGS, tarball])
   const page = await readFile(join(prefix, 'share/man/man1/fpki-ca-create.1'), 'utf8')
@@ -274,7 +283,11 @@ const { certificate } = await signRequest(order, ports)
 console.log(certificate.subjectAltNames.join())
 `
 
-async function description(): Promise<Record<'dependencies' | 'peerDependencies', Record<string, string>>> {
+interface Description extends Record<'dependencies' | 'peerDependencies', Record<string, string>> {
+  readonly man: readonly string[]
+}
+
+async function description(): Promise<Description> {
   return JSON.parse(await readFile(join(CHECKOUT, 'package.json'), 'utf8'))
 }
 

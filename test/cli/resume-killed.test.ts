@@ -18,24 +18,27 @@ import { snapshot } from './snapshot.js'
 describe.each(['rotate-tls', 'add-device-ca', 'revoke-device-ca'])(
   '%s, killed at each write of the journal',
   (command) => {
-    test.each(['before', 'after'] as const)('(%s it) is finished by `ca resume`', async (when) => {
-      const { all, tried } = await momentsToTry({ ...(await copiedPki()), command, when }, `${command} ${when}`)
-      expect(all).toBeGreaterThan(3)
-      for (const nth of tried) {
-        const { home, directory, path } = await copiedPki()
-        expect(await killed({ home, directory, command, nth, when })).toBe(true)
-        // Killed before its first write, it has done nothing that anybody could go on with.
-        const isOpen = (await readJournal(directory)).command === `ca ${command}`
-        await expectResumed(home, directory)
-        if (!isOpen) continue
-        const root = path('factory_ca.pem')
-        const issued = ['tls-crt', ...(command === 'add-device-ca' ? ['site-b.pem'] : [])].map(path)
-        await output('openssl', ['verify', '-x509_strict', '-CAfile', root, ...issued])
-        const shown = (await home.fpki(['ca', 'show'])).stdout
-        for (const file of issued) expect(shown).toContain(await readFile(file, 'utf8'))
-      }
-      console.log(`SIGKILL points tried (${command}, ${when}): ${tried.length} of ${all}`)
-    })
+    test.each(sampleOf(['before', 'after'] as const, `${command}, before and after`))(
+      '(%s it) is finished by `ca resume`',
+      async (when) => {
+        const { all, tried } = await momentsToTry({ ...(await copiedPki()), command, when }, `${command} ${when}`)
+        expect(all).toBeGreaterThan(3)
+        for (const nth of tried) {
+          const { home, directory, path } = await copiedPki()
+          expect(await killed({ home, directory, command, nth, when })).toBe(true)
+          // Killed before its first write, it has done nothing that anybody could go on with.
+          const isOpen = (await readJournal(directory)).command === `ca ${command}`
+          await expectResumed(home, directory)
+          if (!isOpen) continue
+          const root = path('factory_ca.pem')
+          const issued = ['tls-crt', ...(command === 'add-device-ca' ? ['site-b.pem'] : [])].map(path)
+          await output('openssl', ['verify', '-x509_strict', '-CAfile', root, ...issued])
+          const shown = (await home.fpki(['ca', 'show'])).stdout
+          for (const file of issued) expect(shown).toContain(await readFile(file, 'utf8'))
+        }
+        console.log(`SIGKILL points tried (${command}, ${when}): ${tried.length} of ${all}`)
+      },
+    )
   },
 )
 

@@ -58,7 +58,7 @@ const FLAGS: Readonly<Record<FpkiOption, string>> = {
   'root.key.encrypted': '--encrypt-keys',
   'root.key.path': '--root-key',
   serial: '--serial',
-  serve: '--register, --est',
+  serve: '--register, --est, --ocsp',
   shares: '--shares',
   shipped: '--shipped',
   since: '--since',

@@ -4,7 +4,7 @@ import { markSeen, renewDevices, supersedeAt } from './bulk-updates.js'
 import type { RenewedRows } from './decide-renewal.js'
 import { Conflict, insertCertificates, insertDevices, insertKeys } from './record.js'
 import type { AdoptedDevice, RenewedCertificate } from './renewal.js'
-import { integer, mapKey, serialOctets, uuidOctets } from './rows.js'
+import { integer, mapKey, serialHex, uuidOctets } from './rows.js'
 import type { Schema } from './schema.js'
 
 /** A renewal that was decided on, with the rows of its device, its certificate, and their CAs. */
@@ -130,7 +130,7 @@ async function presentedOf(
     transaction,
     adopted.map(({ serial }) => [Buffer.from(serial, 'hex')]),
   )
-  const ids = new Map(found.rows.map(({ id, serial }) => [hexOf(serial), integer(id, 'certificates.id')]))
+  const ids = new Map(found.rows.map(({ id, serial }) => [serialHex(serial), integer(id, 'certificates.id')]))
   return accepted.map(({ presented, renewed }) => presented ?? ids.get(renewed.presented) ?? missing())
 }
 
@@ -142,10 +142,6 @@ function certificateParameters(
   issuedAt: number,
 ) {
   return [device, Buffer.from(serial, 'hex'), keyHash, der, issuedAt, notAfter, 'active', null, ca]
-}
-
-function hexOf(serial: unknown): string {
-  return Buffer.from(serialOctets(serial)).toString('hex')
 }
 
 function missing(): never {

@@ -9,6 +9,7 @@ import {
   mapKey,
   octets,
   type Rows,
+  serialHex,
   serialOctets,
   time,
   timeOrNull,
@@ -112,7 +113,7 @@ function deviceOf(
 function certificateOf(row: CertificateRow): KnownCertificate {
   return {
     id: integer(row.id, 'certificates.id'),
-    serial: Buffer.from(serialOctets(row.serial)).toString('hex'),
+    serial: serialHex(row.serial),
     keyHash: octets(row.key_hash, 'certificates.key_hash', 32),
     issuedAt: time(row.issued_at, 'certificates.issued_at'),
     notAfter: time(row.not_after, 'certificates.not_after'),

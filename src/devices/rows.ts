@@ -43,7 +43,7 @@ export function deviceOf(row: DeviceRow): DeviceRecord {
 
 export function certificateOf(row: CertificateRow): StoredCertificate {
   return {
-    serial: Buffer.from(serialOctets(row.serial)).toString('hex'),
+    serial: serialHex(row.serial),
     der: octets(row.der, 'certificates.der'),
     keyHash: octets(row.key_hash, 'certificates.key_hash', 32),
     issuedAt: time(row.issued_at, 'certificates.issued_at'),
@@ -143,6 +143,11 @@ export function timeOrNull(value: unknown, column: string): number | null {
 export function serialOctets(value: unknown): Uint8Array {
   const serial = octets(value, 'certificates.serial')
   return serial.length > 0 ? serial : damaged('certificates.serial')
+}
+
+/** A serial number as lower-case hex. */
+export function serialHex(value: unknown): string {
+  return Buffer.from(serialOctets(value)).toString('hex')
 }
 
 export function octets(value: unknown, column: string, size?: number): Uint8Array {

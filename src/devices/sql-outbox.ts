@@ -2,7 +2,18 @@ import { type Expression, type ExpressionBuilder, type Kysely, type SqlBool, sql
 import type { Engine } from './engine.js'
 import { OUTBOX_ACTIONS, type Outbox, type OutboxAction, type OutboxEntry, type OutboxState } from './outbox.js'
 import type { DeviceState } from './register.js'
-import { damaged, integer, octets, serialOctets, text, textOrNull, timeOrNull, uuidOctets, uuidText } from './rows.js'
+import {
+  damaged,
+  integer,
+  octets,
+  serialHex,
+  serialOctets,
+  text,
+  textOrNull,
+  timeOrNull,
+  uuidOctets,
+  uuidText,
+} from './rows.js'
 import type { Schema } from './schema.js'
 import type { Transactions } from './transactions.js'
 
@@ -117,7 +128,7 @@ function entryOf(row: {
     uuid,
     name: textOrNull(row.name, 'devices.name') ?? uuid,
     group: textOrNull(row.device_group, 'devices.device_group'),
-    serial: row.serial === null ? null : Buffer.from(serialOctets(row.serial)).toString('hex'),
+    serial: row.serial === null ? null : serialHex(row.serial),
     der: row.der === null ? null : octets(row.der, 'certificates.der'),
     ca: text(row.fingerprint, 'cas.fingerprint'),
     attempts: integer(row.attempts, 'outbox.attempts'),

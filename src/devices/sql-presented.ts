@@ -2,9 +2,8 @@ import type { Kysely } from 'kysely'
 import { bulk, placeholders } from './bulk.js'
 import { selectDevices } from './look-up.js'
 import type { DeviceRegister } from './register.js'
-import { type CertificateRow, certificateOf, type DeviceRow, deviceOf, integer } from './rows.js'
+import { type CertificateRow, certificateOf, type DeviceRow, deviceOf, integer, serialHex } from './rows.js'
 import type { Schema } from './schema.js'
-import { hexOf } from './status-rows.js'
 
 const OCTETS = new Uint8Array()
 
@@ -37,7 +36,7 @@ export function sqlPresented(db: Kysely<Schema>): DeviceRegister['presented'] {
       rows.map(({ device }) => [device]),
     )
     const devices = new Map(found.rows.map((row) => [String(row.id), deviceOf(row)]))
-    const presented = new Map(rows.map((row) => [hexOf(row.serial), row]))
+    const presented = new Map(rows.map((row) => [serialHex(row.serial), row]))
     return serials.map((serial) => {
       const row = presented.get(serial)
       const device = devices.get(String(row?.device))

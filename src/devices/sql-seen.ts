@@ -3,9 +3,8 @@ import { bulk, placeholders } from './bulk.js'
 import { endOlder, markSeen } from './bulk-updates.js'
 import type { LockDevices } from './denials.js'
 import type { DeviceRegister } from './register.js'
-import { integer, octets, type Rows, uuidOctets, uuidText } from './rows.js'
+import { integer, octets, type Rows, serialHex, uuidOctets, uuidText } from './rows.js'
 import type { Schema } from './schema.js'
-import { hexOf } from './status-rows.js'
 import type { Transactions } from './transactions.js'
 import { wavesOf } from './waves.js'
 
@@ -61,11 +60,11 @@ export function sqlSeen(db: Kysely<Schema>, lock: LockDevices, transactions: Tra
     const all = [...earliest.keys()]
     for (let begin = 0; begin < all.length; begin += AT_ONCE) {
       const serials = all.slice(begin, begin + AT_ONCE).map((serial) => [Buffer.from(serial, 'hex')])
-      const known = (await bySerial.run(db, serials)).rows.filter(({ serial }) => earliest.has(hexOf(serial)))
+      const known = (await bySerial.run(db, serials)).rows.filter(({ serial }) => earliest.has(serialHex(serial)))
       counts.known += known.length
       const unseen = known.filter((row) => row.seen_at === null)
       if (unseen.length === 0) continue
-      const seen = unseen.map((row) => seenOf(row, earliest.get(hexOf(row.serial)) ?? 0))
+      const seen = unseen.map((row) => seenOf(row, earliest.get(serialHex(row.serial)) ?? 0))
       const { first, superseded } = await transactions((transaction) => record(transaction, seen))
       counts.first += first
       counts.superseded += superseded

@@ -2,9 +2,9 @@ import { type Expression, type Kysely, type SqlBool, sql } from 'kysely'
 import { bulk, placeholders } from './bulk.js'
 import type { CertificateStatus, RevokedFilter } from './denial.js'
 import type { DeviceRegister } from './register.js'
-import { integer, octets, time } from './rows.js'
+import { integer, octets, serialHex, time } from './rows.js'
 import type { Schema } from './schema.js'
-import { hexOf, STATUS_COLUMNS, type StatusRow, statusOf } from './status-rows.js'
+import { STATUS_COLUMNS, type StatusRow, statusOf } from './status-rows.js'
 
 /** How many rows are read at once: little memory, and few queries. */
 const PAGE = 1024
@@ -21,7 +21,7 @@ export function sqlStatuses(db: Kysely<Schema>): Pick<DeviceRegister, 'statuses'
         serials.map((serial) => [Buffer.from(serial, 'hex')]),
       )
       const cas = await fingerprints(db)
-      const found = new Map(rows.map((row) => [hexOf(row.serial), statusOf(row, cas, at)]))
+      const found = new Map(rows.map((row) => [serialHex(row.serial), statusOf(row, cas, at)]))
       return serials.map((serial) => found.get(serial) ?? null)
     },
     revoked: async function* (filter) {

@@ -7,7 +7,7 @@ import {
   integer,
   octets,
   type Rows,
-  serialOctets,
+  serialHex,
   time,
   timeOrNull,
   uuidText,
@@ -30,7 +30,7 @@ export function statusOf(row: StatusRow, cas: ReadonlyMap<number, string>, at: n
   const endedAt = timeOrNull(row.ended_at, 'certificates.ended_at')
   const revocation = revocationOf({ state, endedAt, denied: denialOf(row) }, at)
   return {
-    serial: hexOf(row.serial),
+    serial: serialHex(row.serial),
     uuid: uuidText(octets(row.uuid, 'devices.uuid', 16)),
     ca: cas.get(integer(row.ca, 'certificates.ca')) ?? damaged('certificates.ca'),
     notAfter: time(row.not_after, 'certificates.not_after'),
@@ -51,9 +51,4 @@ function revocationOf(
   if (denied !== null && (endedAt === null || endedAt > denied.at)) return denied
   if (endedAt === null || endedAt > at) return null
   return { at: endedAt, reason: state === 'abandoned' ? 'cessationOfOperation' : 'superseded' }
-}
-
-/** A serial number as lower-case hex. */
-export function hexOf(serial: unknown): string {
-  return Buffer.from(serialOctets(serial)).toString('hex')
 }

@@ -9,6 +9,9 @@ export interface Answered {
   readonly seconds: number
 }
 
+/** The buckets for the durations of requests in which a certificate is issued. */
+export const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
+
 /** Counts requests. */
 export interface RequestMetrics {
   begin(): void

@@ -7,6 +7,7 @@ import { buildProgram } from '../../src/cli/program.js'
 import { type Ended, FPKI, type Home, newHome, runProgram } from '../support/cli.js'
 import { ISSUED_AT, recordDevices, UNLIMITED, withRegister } from '../support/device-register.js'
 import { withFpkiOnPath } from '../support/on-path.js'
+import { sampleOf } from '../support/points.js'
 import { copiedPki } from './made.js'
 import { expectWords } from './refusal.js'
 import { silentIo } from './silent-io.js'
@@ -47,15 +48,14 @@ function isGroup(words: readonly string[]): boolean {
 }
 
 describe('help', () => {
-  test.each(LEVELS.flatMap((words) => ['--help', '-h'].map((flag) => [[...words, flag].join(' ')])))(
-    'fpki %s prints help to stdout in 80 columns',
-    async (words) => {
-      const { status, stdout, stderr } = await (await newHome()).fpki(words.split(' '))
-      expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
-      expect(stdout).toContain(`Usage: fpki ${words.replace(/ ?-.*$/, '')}`.trim())
-      for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80)
-    },
-  )
+  const short = sampleOf(LEVELS, 'help by -h').map((words) => [...words, '-h'])
+  const asked = [...LEVELS.map((words) => [...words, '--help']), ...short].map((words) => [words.join(' ')])
+  test.each(asked)('fpki %s prints help to stdout in 80 columns', async (words) => {
+    const { status, stdout, stderr } = await (await newHome()).fpki(words.split(' '))
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+    expect(stdout).toContain(`Usage: fpki ${words.replace(/ ?-.*$/, '')}`.trim())
+    for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80)
+  })
 
   test.each(['help', 'help ca', 'ca help', 'ca help create', 'help ca create', 'help keys ca create', 'help ca log'])(
     'fpki %s prints the help of the command',

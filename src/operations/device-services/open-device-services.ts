@@ -63,9 +63,10 @@ export async function openDeviceServices(
   try {
     const announce = registration !== null && registration.cloud !== 'off'
     const services = {
-      registration: registration === null ? null : await registrationOn(opened, registration, ports, count),
-      renewal: renewal === null ? null : renewalOn(opened, { ...options, announce }, renewal, ports),
       ocsp: ocsp === null ? null : await ocspOn(opened, ocsp.validity, ports),
+      renewal: renewal === null ? null : renewalOn(opened, { ...options, announce }, renewal, ports),
+      // Last, because it begins to inform the Factory API.
+      registration: registration === null ? null : await registrationOn(opened, registration, ports, count),
     }
     const close = async () => {
       const all = Object.values(services).filter((service) => service !== null)

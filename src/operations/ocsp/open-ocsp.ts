@@ -1,3 +1,4 @@
+import { DAY } from '../../day.js'
 import type { DeviceRegister } from '../../devices/register.js'
 import { FpkiError, type FpkiOption } from '../../errors.js'
 import type { DurableFiles } from '../../ports.js'
@@ -29,7 +30,7 @@ export interface OcspPorts extends OcspIssuerPorts {
 export const OCSP_VALIDITY = 3_600_000
 
 /** The shortest and the longest validity, in milliseconds: clocks differ, and a responder has a certificate of 30 days. */
-const VALIDITIES = { least: 60_000, most: 10 * 24 * 3_600_000 }
+const VALIDITIES = { least: 60_000, most: 10 * DAY }
 
 /**
  * Opens the OCSP service of a PKI directory or kit, for all its local CAs. Their keys are opened for one signature each, so that

@@ -2,6 +2,7 @@ import type { CertificateStatus } from '../../devices/denial.js'
 import type { DeviceRegister } from '../../devices/register.js'
 import type { Clock } from '../../ports.js'
 import { inBatches } from '../registration/in-batches.js'
+import { LOOK_UPS } from '../registration/service-limits.js'
 
 /** The statuses of certificates in the register, as they were {@link STATUS_FOR} ago at most. */
 export interface Statuses {
@@ -15,9 +16,6 @@ const STATUS_FOR = 2000
 
 /** So many certificates that were asked for in the last seconds are remembered. */
 const MOST = 50_000
-
-/** Asks of one moment are one question to the register. */
-const LIMITS = { least: 1, most: 256, atOnce: 4, wait: 0 }
 
 /** How many statuses are read again with those that somebody waits for. */
 const MOST_AGAIN = 256
@@ -51,7 +49,7 @@ export function statusesIn(register: Pick<DeviceRegister, 'statuses'>, clock: Cl
     for (const [serial, status] of statuses) put(serial, { status, at, isUsed: false })
     return serials.map((serial) => statuses.get(serial) ?? null)
   }
-  const batches = inBatches(ask, LIMITS)
+  const batches = inBatches(ask, LOOK_UPS)
   return {
     of: async (serial) => {
       const last = known.get(serial)

@@ -1,4 +1,5 @@
 import type { X509Certificate } from 'node:crypto'
+import { DAY } from '../../day.js'
 import { DEFAULT_LINE } from '../../devices/register.js'
 import type { PresentedCertificate } from '../../devices/renewal.js'
 import { FpkiError } from '../../errors.js'
@@ -7,6 +8,7 @@ import { decideDeviceSubject } from '../../pki/device-policy.js'
 import { keyHashOf } from '../../pki/fingerprint.js'
 import { sameOctets } from '../../pki/octets.js'
 import { type Certificate, readCertificate } from '../../pki/read-certificate.js'
+import { evenHex } from '../../pki/serial.js'
 import type { Clock } from '../../ports.js'
 import type { ServiceRegister } from '../registration/issuing-thread/calls.js'
 import type { DeviceCas, SigningCa } from './device-cas.js'
@@ -26,7 +28,6 @@ export interface DevicePorts {
 /** A device that may renew, in a line. */
 export type DeviceClient = Extract<EstClient, { kind: 'device' }>
 
-const DAY = 86_400_000
 const MAX_SERIAL_BITS = 160n
 
 /** Reads the client certificate of a connection, strictly: OpenSSL accepts more. */
@@ -91,8 +92,7 @@ function validityProblem(
 
 /** Serial numbers are positive (RFC 5280, 4.1.2.2), and in the register with all their octets. */
 function serialText({ serialNumber, serialNumberOctets }: Certificate): string {
-  const digits = BigInt.asUintN(serialNumberOctets * 8, serialNumber).toString(16)
-  return digits.padStart(digits.length + (digits.length % 2), '0')
+  return evenHex(BigInt.asUintN(serialNumberOctets * 8, serialNumber))
 }
 
 function knownDevice(

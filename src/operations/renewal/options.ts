@@ -1,3 +1,4 @@
+import { DAY } from '../../day.js'
 import type { Certificate } from '../../pki/read-certificate.js'
 
 /** What the renewal service allows. */
@@ -19,7 +20,7 @@ export interface RenewalTerms {
 }
 
 /** The overlap that nobody set: 30 days, in milliseconds. */
-export const DEFAULT_OVERLAP = 30 * 86_400_000
+export const DEFAULT_OVERLAP = 30 * DAY
 
 /** How much of its validity must have passed for a device that keeps its key to get another certificate. */
 export const SAME_KEY_UNTIL = 2 / 3

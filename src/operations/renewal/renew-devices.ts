@@ -1,5 +1,6 @@
 import type { CommitOutcome, Line, StoredCertificate } from '../../devices/register.js'
 import type { RenewedCertificate } from '../../devices/renewal.js'
+import { wavesOf } from '../../devices/waves.js'
 import type { CertificateOrder, CheckedRequest, IssuedCertificate } from '../../issuance/device-batch/model.js'
 import { rfc3339 } from '../../pki/describe.js'
 import { keyHashOf } from '../../pki/fingerprint.js'
@@ -54,11 +55,10 @@ export async function renewDevices(
   const now = ports.clock()
   const decided = orders.map((order, at) => decide(order, elementAt(checked, at), terms, now))
   const outcomes = new Map<Wanted, EstOutcome>()
-  for (let rest = decided.filter((one) => one.kind === 'wanted'); rest.length > 0; ) {
-    const { round, later } = withoutConflicts(rest)
-    const renewed = (await renewRound(round, { line, issuer, terms }, ports)).values()
-    for (const wanted of round) outcomes.set(wanted, next(renewed))
-    rest = later
+  const wanted = decided.filter((one) => one.kind === 'wanted')
+  for (const wave of wavesOf(wanted, namesOf)) {
+    const renewed = (await renewWave(wave, { line, issuer, terms }, ports)).values()
+    for (const one of wave) outcomes.set(one, next(renewed))
   }
   return decided.map((one) => (one.kind === 'refused' ? one : (outcomes.get(one) ?? missing())))
 }
@@ -89,20 +89,13 @@ function pointOf({ notBefore, notAfter }: Pick<Validity, 'notBefore' | 'notAfter
   return notBefore.getTime() + Math.round((notAfter.getTime() - notBefore.getTime()) * part)
 }
 
-/** The orders up to the first of each device and key; the others are decided after these are in the register. */
-function withoutConflicts(orders: readonly Wanted[]): { readonly round: Wanted[]; readonly later: Wanted[] } {
-  const taken = new Set<string>()
-  const [round, later]: [Wanted[], Wanted[]] = [[], []]
-  for (const wanted of orders) {
-    const names = [wanted.device.uuid, Buffer.from(wanted.order.keyHash).toString('latin1')]
-    if (names.some((name) => taken.has(name))) later.push(wanted)
-    else round.push(wanted)
-    for (const name of names) taken.add(name)
-  }
-  return { round, later }
+/** Of the same device, or for the same key, one order is decided after the other is in the register. */
+function namesOf({ device, order }: Wanted): readonly string[] {
+  return [device.uuid, Buffer.from(order.keyHash).toString('latin1')]
 }
 
-interface Round {
+/** What the orders of a wave have in common. */
+interface Common {
   readonly line: Line
   readonly issuer: LineIssuer
   readonly terms: Pick<RenewalTerms, 'overlap'>
@@ -112,15 +105,15 @@ interface Round {
  * The register knew these devices a moment ago, and looks up everything again before it records: whether the device is denied,
  * whose key it is, and whether it has another certificate for it. So only a request that is repeated is signed for nothing.
  */
-async function renewRound(
+async function renewWave(
   orders: readonly Wanted[],
-  round: Round,
+  common: Common,
   ports: RenewDevicesPorts,
 ): Promise<readonly EstOutcome[]> {
   const now = ports.clock()
   const decided = orders.map((wanted) => withOwnKey(wanted, now) ?? wanted)
   const fresh = decided.filter((one) => one.kind === 'wanted')
-  const renewed = (await renewNew(fresh, round, ports)).values()
+  const renewed = (await renewNew(fresh, common, ports)).values()
   return decided.map((one) => (one.kind === 'wanted' ? next(renewed) : one))
 }
 
@@ -143,7 +136,7 @@ function isGood({ state, endedAt, notAfter }: StoredCertificate, now: Date): boo
 
 async function renewNew(
   orders: readonly Wanted[],
-  { line, issuer, terms }: Round,
+  { line, issuer, terms }: Common,
   { register, clock }: RenewDevicesPorts,
 ): Promise<readonly EstOutcome[]> {
   if (orders.length === 0) return []

@@ -10,7 +10,7 @@ import type { Issuers } from '../registration/issuers.js'
 import type { ServiceRegister } from '../registration/issuing-thread/calls.js'
 import type { RegistrationTerms } from '../registration/register-devices.js'
 import { remembered } from '../registration/remembered.js'
-import { COMMITS, LINES } from '../registration/service-limits.js'
+import { COMMITS, LINES, LOOK_UPS } from '../registration/service-limits.js'
 import type { DeviceCas } from './device-cas.js'
 import { type EnrollmentOrder, enrollDevices } from './enroll-devices.js'
 import { type IdentifyPorts, identify } from './identify.js'
@@ -38,9 +38,6 @@ export interface RenewalServicePorts {
   readonly availability: Availability
 }
 
-/** Questions of the same moment are one query. */
-const QUESTIONS = { least: 1, most: 256, atOnce: 4, wait: 0 }
-
 /** The renewal service, with everything open. */
 export function renewalService(options: RenewalServiceOptions, ports: RenewalServicePorts): RenewalService {
   const { terms, registration, root } = options
@@ -55,7 +52,7 @@ export function renewalService(options: RenewalServiceOptions, ports: RenewalSer
     batchesByLine<Order, EstOutcome>((line, orders) => availability.watch(() => work(line, orders)))
   const renewals = together<RenewalOrder>((line, orders) => renewDevices(line, orders, terms, own))
   const enrollments = together<EnrollmentOrder>((line, orders) => enrollDevices(line, orders, registration, own))
-  const presented = inBatches(register.presented, QUESTIONS)
+  const presented = inBatches(register.presented, LOOK_UPS)
   const identifying = { ...ports, allLines, factory, presented: presented.add }
   let closing: Promise<void> | null = null
 

@@ -10,6 +10,7 @@ import {
 } from '../der.js'
 import { readExtensions } from '../extensions.js'
 import { oidName } from '../oids.js'
+import { evenHex } from '../serial.js'
 
 /** The hashes that a CertID may identify the issuer with. Others are read, and match no issuer. */
 export const CERT_ID_HASHES = { 'SHA-1': 'sha1', 'SHA-256': 'sha256' } as const
@@ -101,9 +102,7 @@ function readHash(value: Der | undefined): CertIdHash | null {
 function readSerial(value: Der | undefined): string | null {
   if (contentOf(value, 'integer').length > MAX_SERIAL) throw new Error('a serial number is too long')
   const serial = readInteger(value)
-  if (serial <= 0n) return null
-  const digits = serial.toString(16)
-  return digits.padStart(digits.length + (digits.length % 2), '0')
+  return serial > 0n ? evenHex(serial) : null
 }
 
 /** The value of the nonce extension is an OCTET STRING (RFC 9654, 2.1). */

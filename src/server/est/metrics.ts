@@ -1,6 +1,6 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { EstOperation } from '../../operations/renewal/model.js'
-import type { Answered, RequestMetrics } from '../metrics.js'
+import { type Answered, type RequestMetrics, SECONDS } from '../metrics.js'
 
 /** The metrics of the EST server. */
 export interface EstMetrics extends RequestMetrics {
@@ -11,8 +11,6 @@ export interface EstMetrics extends RequestMetrics {
   /** In the text format of Prometheus. */
   text(now: { readonly isAvailable: boolean }): Promise<string>
 }
-
-const BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 
 /** New metrics, starting from zero. */
 export function estMetrics(): EstMetrics {
@@ -26,7 +24,7 @@ export function estMetrics(): EstMetrics {
   const wrong = counter('fpki_est_wrong_credentials_total', 'Number of wrong tokens by EST.', 'limited')
   const seconds = new Histogram({
     ...{ name: 'fpki_est_seconds', help: 'Duration of POST requests by EST in seconds.' },
-    ...{ buckets: BUCKETS, registers },
+    ...{ buckets: SECONDS, registers },
   })
   const inFlight = gauge('fpki_est_requests_in_flight', 'Number of EST requests in progress.')
   const available = gauge('fpki_est_available', '1 when a certificate could be renewed now, 0 otherwise.')

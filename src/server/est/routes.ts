@@ -12,7 +12,8 @@ import type {
 import { deviceCsrAttributes } from '../../pki/csr-attributes.js'
 import type { Facts, Log } from '../log.js'
 import { sendError } from '../protocol.js'
-import type { WrongCredentials } from '../registration/wrong-credentials.js'
+import { MOST_IN_PROGRESS, RETRY_AFTER } from '../request-limits.js'
+import type { WrongCredentials } from '../wrong-credentials.js'
 import {
   ATTRIBUTES_TYPE,
   base64Lines,
@@ -47,12 +48,6 @@ interface Ports extends EstRoutePorts {
   /** What the service is working on, also for clients that have left. */
   readonly working: Set<FastifyRequest>
 }
-
-/** How long a client waits before it asks again for what is not possible now, in seconds. */
-export const RETRY_AFTER = 5
-
-/** So many requests with their bodies (64 MB) fit into memory. */
-const MOST_IN_PROGRESS = 4096
 
 const PREFIXES = ['/.well-known/est', '/.well-known/est/:line'] as const
 

@@ -4,11 +4,12 @@ import { addErrorHandlers } from '../errors.js'
 import { type HttpServer, listen, newHttpServer } from '../http-server.js'
 import type { Log } from '../log.js'
 import type { ServerIdentity } from '../own-certificate.js'
-import { whatIsAway } from '../registration/refusals.js'
-import type { WrongCredentials } from '../registration/wrong-credentials.js'
+import { MAX_REQUESTS_PER_SOCKET, RETRY_AFTER } from '../request-limits.js'
+import { whatIsAway } from '../unavailable.js'
+import type { WrongCredentials } from '../wrong-credentials.js'
 import { REQUEST_TYPE } from './messages.js'
 import type { EstMetrics } from './metrics.js'
-import { addEstRoutes, factsOf, RETRY_AFTER } from './routes.js'
+import { addEstRoutes, factsOf } from './routes.js'
 
 /** Options of the EST server. */
 export interface EstServerOptions extends Address {
@@ -27,9 +28,6 @@ export interface EstServerPorts {
 
 /** The request of a device has half a kilobyte. */
 const MAX_REQUEST_BYTES = 16 * 1024
-
-/** So that a balancer in front of several instances gets to spread long connections again. */
-const MAX_REQUESTS_PER_SOCKET = 10_000
 
 /**
  * Serves EST. It asks every client for a certificate and lets them in with any: the service judges. Throws ERR_USAGE when it

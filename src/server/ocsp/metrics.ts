@@ -13,7 +13,6 @@ export interface OcspMetrics extends RequestMetrics {
   /** One answer. */
   answered(outcome: OcspOutcome): void
   text(now: MeasuredNow): Promise<string>
-  readonly contentType: string
 }
 
 const BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 1, 5]
@@ -61,7 +60,6 @@ export function ocspMetrics(): OcspMetrics {
       for (const { ca, notAfter } of responders) expires.set({ ca }, notAfter.getTime() / 1000)
       return registry.metrics()
     },
-    contentType: registry.contentType,
   }
 }
 

@@ -3,6 +3,7 @@ import type { OcspAnswer, OcspService } from '../../operations/ocsp/model.js'
 import { ocspError } from '../../pki/ocsp/response.js'
 import type { Clock } from '../../ports.js'
 import type { Log } from '../log.js'
+import { MOST_IN_PROGRESS } from '../request-limits.js'
 import type { OcspMetrics } from './metrics.js'
 
 /** What answers requests. */
@@ -19,9 +20,6 @@ export const REQUEST_TYPE = 'application/ocsp-request'
 /** The media type of answers (RFC 6960, A.1.2). */
 export const RESPONSE_TYPE = 'application/ocsp-response'
 
-/** So many requests are answered at a time. */
-const MOST_AT_ONCE = 4096
-
 /** The answer to those above. */
 const BUSY: OcspAnswer = { outcome: 'tryLater', der: ocspError('tryLater'), cache: null }
 
@@ -29,7 +27,7 @@ const BUSY: OcspAnswer = { outcome: 'tryLater', der: ocspError('tryLater'), cach
  * A service that answers tryLater to requests above the limit, without any work. Those whose bodies are still on their way do not
  * count: a client that sends them slowly must not keep the others out.
  */
-export function limited({ answer }: Pick<OcspService, 'answer'>, most = MOST_AT_ONCE): Pick<OcspService, 'answer'> {
+export function limited({ answer }: Pick<OcspService, 'answer'>, most = MOST_IN_PROGRESS): Pick<OcspService, 'answer'> {
   let inProgress = 0
   return {
     answer: async (octets) => {

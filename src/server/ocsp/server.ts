@@ -2,11 +2,9 @@ import { MAX_REQUEST_BYTES } from '../../pki/ocsp/request.js'
 import type { Address } from '../address.js'
 import { addErrorHandlers } from '../errors.js'
 import { type HttpServer, listen, newHttpServer } from '../http-server.js'
+import { MAX_REQUESTS_PER_SOCKET } from '../request-limits.js'
 import { answerDirectly } from './direct.js'
 import { addOcspRoutes, limited, type OcspRoutePorts, REQUEST_TYPE } from './routes.js'
-
-/** So that a balancer in front of several instances gets to spread long connections again. */
-const MAX_REQUESTS_PER_SOCKET = 10_000
 
 /**
  * Serves OCSP over plain HTTP: answers are signed, and a client that checks the certificate of a server by OCSP could not

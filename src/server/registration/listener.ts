@@ -10,9 +10,9 @@ import type { Listener } from '../listener.js'
 import type { Log } from '../log.js'
 import { type Networks, readNetworks } from '../networks.js'
 import { type TlsIdentity, type TlsOptions, type TlsPorts, tlsIdentity } from '../tls-identity.js'
+import { wrongCredentials } from '../wrong-credentials.js'
 import { registrationMetrics } from './metrics.js'
 import { serveRegistration } from './server.js'
-import { wrongCredentials } from './wrong-credentials.js'
 
 /** Options of the registration of devices over HTTP. */
 export interface RegistrationListenerOptions extends TlsOptions {

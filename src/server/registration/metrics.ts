@@ -2,7 +2,7 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { OutboxState } from '../../devices/outbox.js'
 import type { Line } from '../../devices/register.js'
 import type { LifeCounts } from '../../devices/renewal.js'
-import type { Answered, RequestMetrics } from '../metrics.js'
+import { type Answered, type RequestMetrics, SECONDS } from '../metrics.js'
 
 /** What the register says of itself at the moment. */
 interface RegisterNow {
@@ -27,14 +27,11 @@ export interface RegistrationMetrics extends RequestMetrics {
   /** A wrong credential, and whether it was answered with 429. */
   wrongCredential(isLimited: boolean): void
   text(now: MeasuredNow): Promise<string>
-  readonly contentType: string
 }
 
 /** So many lines have labels of their own; the others share one, so that nobody can fill the memory of Prometheus. */
 const MAX_LINES = 100
 const OTHER_LINES = 'other'
-
-const BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 
 /** New metrics, starting from zero. */
 export function registrationMetrics(version: string, started: Date): RegistrationMetrics {
@@ -52,7 +49,7 @@ export function registrationMetrics(version: string, started: Date): Registratio
   const wrong = counter('fpki_registration_wrong_credentials_total', 'Number of wrong credentials.', 'limited')
   const seconds = new Histogram({
     ...{ name: 'fpki_registration_seconds', help: 'Duration of POST requests in seconds.' },
-    ...{ buckets: BUCKETS, registers },
+    ...{ buckets: SECONDS, registers },
   })
   const inFlight = gauge('fpki_registration_requests_in_flight', 'Number of requests in progress.')
   const available = gauge('fpki_registration_available', '1 when a device could be registered now, 0 otherwise.')
@@ -80,7 +77,6 @@ export function registrationMetrics(version: string, started: Date): Registratio
       register(now)
       return registry.metrics()
     },
-    contentType: registry.contentType,
   }
 }
 

@@ -4,11 +4,12 @@ import type { Caller, RegistrationOutcome, RegistrationService } from '../../ope
 import { type ReadRegistrationRequest, readRegistrationRequest } from '../../operations/registration/request.js'
 import { coalesced } from '../caching.js'
 import type { Facts, Log } from '../log.js'
+import { MOST_IN_PROGRESS, RETRY_AFTER } from '../request-limits.js'
+import type { WrongCredentials } from '../wrong-credentials.js'
 import { proofOf } from './credentials.js'
 import type { RegistrationMetrics } from './metrics.js'
 import { REFUSAL_ANSWERS } from './refusals.js'
 import { readStrictJson } from './strict-json.js'
-import type { WrongCredentials } from './wrong-credentials.js'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -36,12 +37,6 @@ interface Ports extends RegistrationRoutePorts {
 
 /** The paths of the reference and of Foundries' API, as clients have them, and without what people forget or add at the end. */
 export const REGISTRATION_PATHS: readonly string[] = ['/sign', '/sign/', '/ota/devices/', '/ota/devices']
-
-/** How long a client waits before it asks again for what is not possible now, in seconds. */
-export const RETRY_AFTER = 5
-
-/** So many requests with their bodies (64 MB) fit into memory; a client may send more without waiting for any answer. */
-export const MOST_IN_PROGRESS = 4096
 
 const NO_CREDENTIALS =
   'a registration token is needed (OSF-TOKEN, or Authorization: Bearer); signing in with the OAuth device flow is not supported'

@@ -5,10 +5,11 @@ import { type HttpServer, listen, newHttpServer } from '../http-server.js'
 import type { Log } from '../log.js'
 import type { Networks } from '../networks.js'
 import type { ServerIdentity } from '../own-certificate.js'
+import { MAX_REQUESTS_PER_SOCKET, RETRY_AFTER } from '../request-limits.js'
+import { whatIsAway } from '../unavailable.js'
+import type { WrongCredentials } from '../wrong-credentials.js'
 import type { RegistrationMetrics } from './metrics.js'
-import { whatIsAway } from './refusals.js'
-import { addRegistrationRoutes, factsOf, RETRY_AFTER } from './routes.js'
-import type { WrongCredentials } from './wrong-credentials.js'
+import { addRegistrationRoutes, factsOf } from './routes.js'
 
 /** Options of the registration server. */
 export interface RegistrationServerOptions extends Address {
@@ -29,9 +30,6 @@ export interface RegistrationServerPorts {
 
 /** The largest registration that a client sends is a tenth of it. */
 export const MAX_REGISTRATION_BYTES = 16 * 1024
-
-/** So that a balancer in front of several instances gets to spread long connections again. */
-const MAX_REQUESTS_PER_SOCKET = 10_000
 
 /**
  * Serves the registration of devices. Throws ERR_USAGE when it cannot listen on the address, ERR_BAD_KEY when key and

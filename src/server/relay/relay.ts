@@ -5,8 +5,9 @@ import { addErrorHandlers } from '../errors.js'
 import { type HttpServer, listen, newHttpServer } from '../http-server.js'
 import type { Log } from '../log.js'
 import { inFlightOnly } from '../metrics.js'
-import { MOST_IN_PROGRESS, REGISTRATION_PATHS, RETRY_AFTER, unavailable } from '../registration/routes.js'
+import { REGISTRATION_PATHS, unavailable } from '../registration/routes.js'
 import { MAX_REGISTRATION_BYTES } from '../registration/server.js'
+import { MOST_IN_PROGRESS, RETRY_AFTER } from '../request-limits.js'
 import type { Upstream, UpstreamRequest } from './upstream.js'
 
 /** What a relay needs. */

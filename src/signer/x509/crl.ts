@@ -1,6 +1,7 @@
 import { type CrlTemplate, checkCrl, checkSerialNumbers, checkTbsCrl } from '../../pki/check-crl.js'
 import { CRL_REASONS } from '../../pki/crl.js'
 import type { Crl } from '../../pki/read-crl.js'
+import { evenHex } from '../../pki/serial.js'
 import { issuerKeyIdentifier } from '../../pki/template.js'
 import type { Signer } from '../../ports.js'
 import { signingCrypto } from '../webcrypto.js'
@@ -50,9 +51,4 @@ export async function signCrl({ now, ...order }: CrlOrder, signer: Signer): Prom
     crypto,
   )
   return checkCrl(new Uint8Array(crl.rawData), template)
-}
-
-function evenHex(value: bigint): string {
-  const digits = value.toString(16)
-  return digits.padStart(digits.length + (digits.length % 2), '0')
 }

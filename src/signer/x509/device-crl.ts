@@ -8,6 +8,7 @@ import {
 import { TAG } from '../../pki/der.js'
 import { bitString, der, explicit, integer, objectIdentifier, octetString, sequence } from '../../pki/der-write.js'
 import { type OidName, oid } from '../../pki/oids.js'
+import { evenHex } from '../../pki/serial.js'
 import { ECDSA_OF_CURVE, isSignedBy } from '../../pki/signature.js'
 import { issuerKeyIdentifier } from '../../pki/template.js'
 import type { Signer } from '../../ports.js'
@@ -102,8 +103,7 @@ function time(date: Date): Uint8Array {
 }
 
 function octetsOf(value: bigint): Uint8Array {
-  const digits = value.toString(16)
-  return Buffer.from(digits.padStart(digits.length + (digits.length % 2), '0'), 'hex')
+  return Buffer.from(evenHex(value), 'hex')
 }
 
 function badSignature(): FpkiError {

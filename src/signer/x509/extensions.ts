@@ -4,6 +4,7 @@ import { der, integer } from '../../pki/der-write.js'
 import type { GeneralName } from '../../pki/extensions.js'
 import { oid } from '../../pki/oids.js'
 import type { KeyUsage, ProfileExtension } from '../../pki/profiles.js'
+import { evenHex } from '../../pki/serial.js'
 import {
   type CertificateTemplate,
   extensionsFor,
@@ -63,9 +64,7 @@ export function subjectAltName(x509: X509Library, names: readonly GeneralName[],
 
 /** cRLNumber (RFC 5280, 5.2.3), for which the library has no class. */
 export function crlNumber(x509: X509Library, number: bigint): Extension {
-  const digits = number.toString(16)
-  const magnitude = Buffer.from(digits.padStart(digits.length + (digits.length % 2), '0'), 'hex')
-  return new x509.Extension(oid('cRLNumber'), false, integer(magnitude))
+  return new x509.Extension(oid('cRLNumber'), false, integer(Buffer.from(evenHex(number), 'hex')))
 }
 
 function libraryType(type: GeneralName['type']): GeneralNameType {

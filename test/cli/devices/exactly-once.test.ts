@@ -106,7 +106,7 @@ function linesIn(stdout: string): Shown {
 }
 
 test('a job that is killed again and again makes each folder once', async () => {
-  const size = sizeOf(520, 2)
+  const size = sizeOf(300, 2)
   const job = await killedJob()
   const requests = deviceCsrs(size.rows)
   const [from, out] = [join(job.home.path, 'requests.pem'), join(job.home.path, 'devices')]

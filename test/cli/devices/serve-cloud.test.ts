@@ -78,27 +78,30 @@ test('an API that is away delays nobody, and is informed after a restart', async
   expect(api.seen.length - before).toBe(2)
 })
 
-test('an API that asks for time is left alone for as long, and informed by the same process', async () => {
-  const { token, api, start } = await scene(201)
-  const headers = { 'Retry-After': '2' }
-  api.faults.push({ method: 'PUT', times: 1, fault: { kind: 'answer', status: 429, body: '{}', headers } })
-  const served = await start()
-  const before = Date.now()
-  expect((await register(served, token)).status).toBe(201)
-  await vi.waitFor(() => expect(served.log()).toContain('"event":"cloud paused"'), PATIENT)
-  const events = served
-    .log()
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line))
-  const { until } = events.find(({ event }) => event === 'cloud paused')
-  expect(Date.parse(until)).toBeGreaterThanOrEqual(before + 2000)
-  expect((await register(served, token)).status).toBe(201)
-  expect(await metric(served, 'fpki_outbox_waiting')).toBe('2')
-  await vi.waitFor(async () => expect(await metric(served, 'fpki_outbox_waiting')).toBe('0'), PATIENT)
-  expect(served.log()).toContain('"event":"cloud resumed"')
-  expect(api.seen).toHaveLength(3)
-})
+test.runIf(ALL_POINTS)(
+  'an API that asks for time is left alone for as long, and informed by the same process',
+  async () => {
+    const { token, api, start } = await scene(201)
+    const headers = { 'Retry-After': '2' }
+    api.faults.push({ method: 'PUT', times: 1, fault: { kind: 'answer', status: 429, body: '{}', headers } })
+    const served = await start()
+    const before = Date.now()
+    expect((await register(served, token)).status).toBe(201)
+    await vi.waitFor(() => expect(served.log()).toContain('"event":"cloud paused"'), PATIENT)
+    const events = served
+      .log()
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+    const { until } = events.find(({ event }) => event === 'cloud paused')
+    expect(Date.parse(until)).toBeGreaterThanOrEqual(before + 2000)
+    expect((await register(served, token)).status).toBe(201)
+    expect(await metric(served, 'fpki_outbox_waiting')).toBe('2')
+    await vi.waitFor(async () => expect(await metric(served, 'fpki_outbox_waiting')).toBe('0'), PATIENT)
+    expect(served.log()).toContain('"event":"cloud resumed"')
+    expect(api.seen).toHaveLength(3)
+  },
+)
 
 const SLOW = [
   ['answers without an end', 'slow'],
@@ -129,7 +132,7 @@ test.each(ALL_POINTS ? SLOW : SLOW.slice(0, 1))(
   },
 )
 
-test('with an API that is away for the whole run, devices are registered and wait', async () => {
+test.runIf(ALL_POINTS)('with an API that is away for the whole run, devices are registered and wait', async () => {
   const { made, token, start } = await scene(201)
   const served = await start('--api', 'http://127.0.0.1:1')
   for (let device = 0; device < 3; device++) expect((await register(served, token)).status).toBe(201)

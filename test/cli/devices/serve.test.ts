@@ -34,28 +34,21 @@ describe.each([
   ['lmp-device-register', lmpDeviceRegister],
   ['fioup', fioup],
 ])('%s', (_, client) => {
-  test.each(['/sign', '/ota/devices/'])('gets a certificate at %s, and the same again', async (path) => {
+  test('gets a certificate, and the same again; a refusal leaves nothing behind', async () => {
     const { made, token, served } = await scene()
-    const device = deviceCsr()
-    const [folder, again] = [await temporaryDirectory(), await temporaryDirectory()]
-    const options = await clientOf(served, { token, path })
-    const answer = await client(options, { uuid: device.uuid, csr: device.pem }, folder)
-    expect({ status: answer.status, text: answer.status === 201 ? '' : answer.text }).toEqual({ status: 201, text: '' })
-    expect((await readdir(folder)).toSorted()).toEqual(['client.chained', 'client.pem', 'root.crt', 'sota.toml'])
-    const [pem, root] = [join(folder, 'client.pem'), join(made.directory, 'factory_ca.pem')]
-    const verify = ['verify', '-x509_strict', '-purpose', 'sslclient', '-CAfile', root]
-    expect(await output('openssl', [...verify, '-untrusted', made.path('local-ca.pem'), pem])).toBe(`${pem}: OK\n`)
-    const subject = await output('openssl', ['x509', '-in', pem, '-noout', '-subject', '-nameopt', 'RFC2253'])
-    expect(subject).toContain(`CN=${device.uuid}`)
-    expect(await deviceFile(folder, 'root.crt')).toContain((await made.text('factory_ca.pem')).trim())
-    expect((await client(options, { uuid: device.uuid, csr: device.pem }, again)).status).toBe(201)
-    expect(await deviceFile(again, 'client.pem')).toBe(await deviceFile(folder, 'client.pem'))
-    const { stdout } = await made.home.fpki(['devices', 'show', made.directory, device.uuid, '--json'])
-    expect(JSON.parse(stdout)).toMatchObject({ device: { uuid: device.uuid, line: 'site-a' } })
-  })
-
-  test('leaves nothing behind after a refusal', async () => {
-    const { made, token, served } = await scene()
+    for (const path of ['/sign', '/ota/devices/']) {
+      const device = deviceCsr()
+      const order = { uuid: device.uuid, csr: device.pem }
+      const [folder, again] = [await temporaryDirectory(), await temporaryDirectory()]
+      const options = await clientOf(served, { token, path })
+      const { status, text } = await client(options, order, folder)
+      expect({ path, status, text: status === 201 ? '' : text }).toEqual({ path, status: 201, text: '' })
+      expect((await readdir(folder)).toSorted()).toEqual(['client.chained', 'client.pem', 'root.crt', 'sota.toml'])
+      await expectDevice(made, join(folder, 'client.pem'), device.uuid)
+      expect(await deviceFile(folder, 'root.crt')).toContain((await made.text('factory_ca.pem')).trim())
+      expect((await client(options, order, again)).status).toBe(201)
+      expect(await deviceFile(again, 'client.pem')).toBe(await deviceFile(folder, 'client.pem'))
+    }
     await made.home.fpki(['lines', 'pause', made.directory, 'site-a'])
     const folder = join(await temporaryDirectory(), 'sota')
     const { uuid, pem } = deviceCsr()
@@ -65,6 +58,16 @@ describe.each([
     await expect(stat(folder)).rejects.toThrow('ENOENT')
   })
 })
+
+/** OpenSSL accepts the certificate of a device, which the register has in its line. */
+async function expectDevice({ home, directory, path }: Made, pem: string, uuid: string): Promise<void> {
+  const verify = ['verify', '-x509_strict', '-purpose', 'sslclient', '-CAfile', path('factory_ca.pem')]
+  expect(await output('openssl', [...verify, '-untrusted', path('local-ca.pem'), pem])).toBe(`${pem}: OK\n`)
+  const subject = await output('openssl', ['x509', '-in', pem, '-noout', '-subject', '-nameopt', 'RFC2253'])
+  expect(subject).toContain(`CN=${uuid}`)
+  const { stdout } = await home.fpki(['devices', 'show', directory, uuid, '--json'])
+  expect(JSON.parse(stdout)).toMatchObject({ device: { uuid, line: 'site-a' } })
+}
 
 test('the recorded conversations end as they did with the reference', async () => {
   const { token, served } = await scene()
@@ -317,7 +320,15 @@ test('with --json, stdout has one document', async () => {
   const served = await serveDevices(words, { HOME: made.home.path })
   await served.stop()
   expect(JSON.parse(served.log())).toEqual({
-    ...{ schemaVersion: 1, url: served.url, est: null, ocsp: null, directory: made.directory, status: null, trust: null },
+    ...{
+      schemaVersion: 1,
+      url: served.url,
+      est: null,
+      ocsp: null,
+      directory: made.directory,
+      status: null,
+      trust: null,
+    },
   })
   expect(served.said()).toContain('"event":"stopped"')
 })

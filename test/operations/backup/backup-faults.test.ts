@@ -24,7 +24,7 @@ import { DIRECTORY, machineOn, STATE } from '../../support/create-scene.js'
 import { failAt, isStop, pointsOf, stepsOf, stopAt } from '../../support/disturb.js'
 import { seal } from '../../support/envelopes.js'
 import type { MemoryDisk } from '../../support/memory-disk.js'
-import { pointsToTry } from '../../support/points.js'
+import { pointsOfFault, pointsToTry } from '../../support/points.js'
 
 /** Everything below a folder, with mode and text, except the record of the newest backup and the mark of an unsynced update. */
 function tree(disk: MemoryDisk, folder: string): Readonly<Record<string, unknown>> {
@@ -96,20 +96,22 @@ test('a killed restore leaves nothing or a complete PKI, and the next restore su
   }
 })
 
-describe.each([
+const FAULTS = [
   ['ENOSPC', false],
   ['ENOSPC', true],
   ['EACCES', false],
   ['EROFS', true],
   ['EIO', false],
   ['EIO', true],
-] as const)('%s, persistent: %j', (code, lasting) => {
+] as const
+
+describe.each(FAULTS)('%s, persistent: %j', (code, lasting) => {
   test('at each step of a restore leaves nothing or a complete PKI, and the next restore succeeds', async () => {
     const made = await diskWithPki()
     await backupOn(made)
     const before = paths(made)
     const steps = await stepsOf((disturbance) => restoreOn(made.copy(), disturbance))
-    const tried = pointsToTry(steps, `ca restore ${code} ${lasting}`)
+    const tried = pointsOfFault(steps, 'ca restore', [code, lasting], FAULTS)
     console.log(`ca restore, ${code}${lasting ? ' for good' : ''}: points tried: ${tried.length} of ${steps.length}`)
     for (const at of tried) {
       const disk = made.copy()
@@ -142,7 +144,7 @@ describe.each([
     const made = await diskWithPki()
     const steps = await stepsOf((disturbance) => backupOn(made.copy(), disturbance))
     expect(steps.length).toBeGreaterThan(9)
-    const tried = pointsToTry(steps, `ca backup ${code} ${lasting}`)
+    const tried = pointsOfFault(steps, 'ca backup', [code, lasting], FAULTS)
     console.log(`ca backup, ${code}${lasting ? ' for good' : ''}: points tried: ${tried.length} of ${steps.length}`)
     for (const at of tried) {
       const disk = made.copy()

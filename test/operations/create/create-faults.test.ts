@@ -3,7 +3,7 @@ import { type FactoryApi, FactoryApiError } from '../../../src/factory/api.js'
 import { createOn, essence, runAgain } from '../../support/create-scene.js'
 import { around, failAt, stepsOf } from '../../support/disturb.js'
 import { memoryDisk } from '../../support/memory-disk.js'
-import { pointsToTry } from '../../support/points.js'
+import { pointsOfFault } from '../../support/points.js'
 
 async function essenceOfUndisturbedRun(): Promise<string> {
   const disk = memoryDisk()
@@ -11,17 +11,19 @@ async function essenceOfUndisturbedRun(): Promise<string> {
   return essence(disk)
 }
 
-describe.each([
+const FAULTS = [
   ['ENOSPC', false],
   ['EIO', false],
   ['ENOSPC', true],
   ['EACCES', true],
   ['EROFS', true],
-])('ca create on a disk that fails with %s (for good: %s)', (code, lasting) => {
+] as const
+
+describe.each(FAULTS)('ca create on a disk that fails with %s (for good: %s)', (code, lasting) => {
   it('names the path at every step, and succeeds on the next run', async () => {
     const undisturbed = await essenceOfUndisturbedRun()
     const steps = await stepsOf((disturbance) => createOn(memoryDisk(), disturbance))
-    const tried = pointsToTry(steps, `ca create ${code} ${lasting}`)
+    const tried = pointsOfFault(steps, 'ca create', [code, lasting], FAULTS)
     for (const at of tried) {
       const disk = memoryDisk()
       const hook = failAt(at, code, lasting)

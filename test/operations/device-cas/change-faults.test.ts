@@ -16,7 +16,14 @@ import { output } from '../../support/cli.js'
 import { certificatesInApi, essence } from '../../support/create-scene.js'
 import { around, failAt, stepsOf } from '../../support/disturb.js'
 import type { MemoryDisk } from '../../support/memory-disk.js'
-import { pointsToTry } from '../../support/points.js'
+import { pointsOfFault } from '../../support/points.js'
+
+const FAULTS = [
+  ['ENOSPC', true],
+  ['EACCES', true],
+  ['EROFS', true],
+  ['EIO', false],
+] as const
 
 let original: MemoryDisk
 
@@ -55,15 +62,10 @@ async function expectResumes(
 }
 
 describe.each(Object.entries(CHANGES))('%s on a disk that fails', (command, run) => {
-  it.each([
-    ['ENOSPC', true],
-    ['EACCES', true],
-    ['EROFS', true],
-    ['EIO', false],
-  ])('with %s (persistent: %s) is rolled back, or resumed when it is run again', async (code, lasting) => {
+  it.each(FAULTS)('with %s (persistent: %s) is rolled back, or resumed when it is run again', async (code, lasting) => {
     const undisturbed = await undisturbedEssence(run)
     const steps = await stepsOf((disturbance) => run(original.copy(), disturbance))
-    const tried = pointsToTry(steps, `${command} ${code} ${lasting}`)
+    const tried = pointsOfFault(steps, command, [code, lasting], FAULTS)
     for (const at of tried) {
       const disk = original.copy()
       const hook = failAt(at, code, lasting)

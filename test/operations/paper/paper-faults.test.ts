@@ -6,7 +6,7 @@ import { diskWithPki } from '../../support/change-scene.js'
 import { DIRECTORY, type Disturbance, machineOn } from '../../support/create-scene.js'
 import { failAt, isStop, pointsOf, stepsOf, stopAt } from '../../support/disturb.js'
 import type { MemoryDisk } from '../../support/memory-disk.js'
-import { pointsToTry } from '../../support/points.js'
+import { pointsOfFault, pointsToTry } from '../../support/points.js'
 
 const OUT = '/home/maker/sheets'
 const KEY = '/home/maker/back.key'
@@ -43,13 +43,15 @@ function expectKey(disk: MemoryDisk): void {
   expect(disk.contents().get(KEY)).toEqual(disk.contents().get(`${DIRECTORY}/factory_ca.key`))
 }
 
-describe.each([
+const FAULTS = [
   ['ENOSPC', false],
   ['ENOSPC', true],
   ['EACCES', false],
   ['EROFS', true],
   ['EIO', false],
-] as const)('%s, persistent: %j', (code, lasting) => {
+] as const
+
+describe.each(FAULTS)('%s, persistent: %j', (code, lasting) => {
   /** `before`: the disk at the start. `path`: what must exist afterwards, or not. */
   async function atEachStep(
     before: MemoryDisk,
@@ -58,7 +60,7 @@ describe.each([
     expectDone: (disk: MemoryDisk) => Promise<void>,
   ): Promise<void> {
     const steps = await stepsOf((disturbance) => run(before.copy(), disturbance))
-    const tried = pointsToTry(steps, `paper ${path} ${code} ${lasting}`)
+    const tried = pointsOfFault(steps, `paper ${path}`, [code, lasting], FAULTS)
     for (const point of tried) {
       const disk = before.copy()
       const fault = failAt(point, code, lasting)

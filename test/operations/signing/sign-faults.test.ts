@@ -6,7 +6,14 @@ import { CHANGES, diskWithPki, liveFiles } from '../../support/change-scene.js'
 import { DIRECTORY, type Disturbance, expectLogged, machineOn } from '../../support/create-scene.js'
 import { failAt, isStop, pointsOf, stepsOf, stopAt } from '../../support/disturb.js'
 import type { MemoryDisk } from '../../support/memory-disk.js'
-import { pointsToTry } from '../../support/points.js'
+import { pointsOfFault, pointsToTry } from '../../support/points.js'
+
+const FAULTS = [
+  ['ENOSPC', true],
+  ['EACCES', true],
+  ['EROFS', true],
+  ['EIO', false],
+] as const
 
 const OUT = '/home/maker/gateway.pem'
 
@@ -68,28 +75,29 @@ describe('ca sign', () => {
     },
   )
 
-  it.each([
-    ['ENOSPC', true],
-    ['EACCES', true],
-    ['EROFS', true],
-    ['EIO', false],
-  ])('on a disk that fails with %s (persistent: %s) releases nothing that is not logged', async (code, lasting) => {
-    const csr = await request()
-    const steps = await stepsOf((disturbance) => sign(original.copy(), csr, disturbance))
-    const tried = pointsToTry(steps, `ca sign ${code} ${lasting}`)
-    for (const at of tried) {
-      const disk = original.copy()
-      const fault = failAt(at, code, lasting)
-      const outcome = await sign(disk, csr, { disk: fault }).catch((error: unknown) => error)
-      const point = `${code} at ${at}`
-      expect(fault.failed(), point).toBe(true)
-      if (outcome instanceof Error)
-        expect(outcome, point).toMatchObject({ code: 'ERR_STORAGE', message: expect.stringMatching(`/home.*${code}`) })
-      else expect(disk.contents().has(OUT), point).toBe(true)
-      await expectConsistent(disk, point)
-    }
-    console.log(`ca sign, ${code}${lasting ? ' for good' : ''}: points tried: ${tried.length} of ${steps.length}`)
-  })
+  it.each(FAULTS)(
+    'on a disk that fails with %s (persistent: %s) releases nothing that is not logged',
+    async (code, lasting) => {
+      const csr = await request()
+      const steps = await stepsOf((disturbance) => sign(original.copy(), csr, disturbance))
+      const tried = pointsOfFault(steps, 'ca sign', [code, lasting], FAULTS)
+      for (const at of tried) {
+        const disk = original.copy()
+        const fault = failAt(at, code, lasting)
+        const outcome = await sign(disk, csr, { disk: fault }).catch((error: unknown) => error)
+        const point = `${code} at ${at}`
+        expect(fault.failed(), point).toBe(true)
+        if (outcome instanceof Error)
+          expect(outcome, point).toMatchObject({
+            code: 'ERR_STORAGE',
+            message: expect.stringMatching(`/home.*${code}`),
+          })
+        else expect(disk.contents().has(OUT), point).toBe(true)
+        await expectConsistent(disk, point)
+      }
+      console.log(`ca sign, ${code}${lasting ? ' for good' : ''}: points tried: ${tried.length} of ${steps.length}`)
+    },
+  )
 
   it.each(['ENOSPC', 'EIO'])(
     'reports why it refused, whether or not the audit log can be written (%s)',

@@ -37,6 +37,23 @@ async function tokenFor(scene: RealScene, settings: Parameters<typeof newToken>[
   return text
 }
 
+const USELESS_TOKENS: readonly (readonly [
+  name: string,
+  settings: Parameters<typeof newToken>[0],
+  more: string,
+  path: string,
+  status: number,
+  text: string,
+])[] = [
+  ['of another device', { uuid: randomUUID() }, '', 'simpleenroll', 403, 'its request is for'],
+  ['of no device', { uuid: null }, '', 'simpleenroll', 403, 'is not bound to one device'],
+  ['of another line', {}, '', 'site-b/simpleenroll', 403, 'its line is not site-b'],
+  ['that has expired', { expiresAt: 1 }, '', 'simpleenroll', 401, 'wrong, expired or revoked'],
+  ['with another secret', {}, 'x', 'simpleenroll', 401, 'wrong, expired or revoked'],
+  ['for a renewal', {}, '', 'simplereenroll', 403, 'needs the client certificate'],
+  ['on an unknown line', {}, '', 'site-c/simpleenroll', 404, 'not found'],
+]
+
 describe('a token', () => {
   test('that is bound to a device gets it one certificate, and the same again', async () => {
     const scene = await realScene()
@@ -79,25 +96,21 @@ describe('a token', () => {
     expect((await enroll(server, requestFor(uuid), { token })).status).toBe(200)
   })
 
-  test.each([
-    ['of another device', { uuid: randomUUID() }, '', 'simpleenroll', 403, 'its request is for'],
-    ['of no device', { uuid: null }, '', 'simpleenroll', 403, 'is not bound to one device'],
-    ['of another line', {}, '', 'site-b/simpleenroll', 403, 'its line is not site-b'],
-    ['that has expired', { expiresAt: 1 }, '', 'simpleenroll', 401, 'wrong, expired or revoked'],
-    ['with another secret', {}, 'x', 'simpleenroll', 401, 'wrong, expired or revoked'],
-    ['for a renewal', {}, '', 'simplereenroll', 403, 'needs the client certificate'],
-    ['on an unknown line', {}, '', 'site-c/simpleenroll', 404, 'not found'],
-  ])('%s gets none', async (_, settings, more, path, status, text) => {
+  test('gets none where it may not', async () => {
     const scene = await realScene()
     await scene.line('line-1')
     await scene.line('site-b')
-    const uuid = randomUUID()
-    const token = `${await tokenFor(scene, { uuid, ...settings })}${more}`
     const server = await scene.serve()
-    const headers = { ...PKCS10, Authorization: basicOf(token) }
-    const answer = await est(server, path, { body: requestFor(uuid), headers })
-    expect([answer.status, answer.text]).toEqual([status, expect.stringContaining(text)])
-    expect(await scene.details(uuid)).toBeNull()
+    for (const [name, settings, more, path, status, text] of USELESS_TOKENS) {
+      const uuid = randomUUID()
+      const token = `${await tokenFor(scene, { uuid, ...settings })}${more}`
+      const headers = { ...PKCS10, Authorization: basicOf(token) }
+      const answer = await est(server, path, { body: requestFor(uuid), headers })
+      expect({ name, status: answer.status, text: answer.text }).toEqual({
+        ...{ name, status, text: expect.stringContaining(text) },
+      })
+      expect(await scene.details(uuid)).toBeNull()
+    }
   })
 
   test('does not help a denied device', async () => {
@@ -113,11 +126,6 @@ describe('a token', () => {
     expect([answer.status, answer.text]).toEqual([403, expect.stringContaining('is denied')])
   })
 })
-
-interface Validity {
-  readonly from?: number
-  readonly to?: number
-}
 
 /** The CA of a vendor, whose devices have its certificates. */
 function vendorOf(scene: RealScene, name = 'vendor'): TestDevice {
@@ -171,22 +179,26 @@ describe('a certificate of --client-ca', () => {
     expect((await enroll(server, requestFor(one), { device: named })).text).toContain('name no device')
   })
 
-  test.each([
-    ['of another CA of the same name', {}, 'was not issued by'],
-    ['that has expired', { from: -9, to: -1 }, 'expired'],
-    ['of a CA', { extensions: [CA_TRUE] }, 'not for clients'],
-  ])('%s is refused', async (_, { from = -1, to = 9, ...more }: Validity & Unusual, text) => {
+  test('is refused where it does not identify a device', async () => {
     const scene = await realScene()
     await scene.line('site-a')
-    const [uuid, vendor] = [randomUUID(), vendorOf(scene)]
-    const isOther = text === 'was not issued by'
-    const day = (days: number) => new Date(scene.now().getTime() + days * DAY)
-    const terms = { subject: utf8Name([CN, uuid]), notBefore: day(from), notAfter: day(to), extensions: [], ...more }
-    const device = newDevice(uuid, isOther ? vendorOf(scene) : vendor, scene.now(), terms)
+    const vendor = vendorOf(scene)
     const server = await scene.serve({ line: 'site-a', clientCas: await clientCas(vendor) })
-    const answer = await enroll(server, requestFor(uuid), { device })
-    expect([answer.status, answer.text]).toEqual([403, expect.stringContaining(text)])
-    expect(await scene.details(uuid)).toBeNull()
+    const day = (days: number) => new Date(scene.now().getTime() + days * DAY)
+    const cases: readonly (readonly [name: string, ca: TestDevice, unusual: Unusual, text: string])[] = [
+      ['of another CA of the same name', vendorOf(scene), {}, 'was not issued by'],
+      ['that has expired', vendor, { notBefore: day(-9), notAfter: day(-1) }, 'expired'],
+      ['of a CA', vendor, { extensions: [CA_TRUE] }, 'not for clients'],
+    ]
+    for (const [name, ca, unusual, text] of cases) {
+      const uuid = randomUUID()
+      const device = newDevice(uuid, ca, scene.now(), { subject: utf8Name([CN, uuid]), extensions: [], ...unusual })
+      const answer = await enroll(server, requestFor(uuid), { device })
+      expect({ name, status: answer.status, text: answer.text }).toEqual({
+        ...{ name, status: 403, text: expect.stringContaining(text) },
+      })
+      expect(await scene.details(uuid)).toBeNull()
+    }
   })
 })
 

@@ -10,7 +10,7 @@ import type {
 import { estMetrics } from '../../../src/server/est/metrics.js'
 import { serveEst } from '../../../src/server/est/server.js'
 import { newLog } from '../../../src/server/log.js'
-import { wrongCredentials } from '../../../src/server/registration/wrong-credentials.js'
+import { wrongCredentials } from '../../../src/server/wrong-credentials.js'
 import { newServerIdentity, type SelfSigned } from '../registration/tls.js'
 import type { EstServer } from './clients.js'
 

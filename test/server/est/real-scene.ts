@@ -11,7 +11,7 @@ import { DEFAULT_OVERLAP, type RenewalTerms } from '../../../src/operations/rene
 import { estMetrics } from '../../../src/server/est/metrics.js'
 import { serveEst } from '../../../src/server/est/server.js'
 import { newLog } from '../../../src/server/log.js'
-import { wrongCredentials } from '../../../src/server/registration/wrong-credentials.js'
+import { wrongCredentials } from '../../../src/server/wrong-credentials.js'
 import { copiedPki, type Made } from '../../cli/made.js'
 import { UNLIMITED, withRegister } from '../../support/device-register.js'
 import { quickLocks } from '../../support/quick-locks.js'

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { isPrivateAddress, readNetworks } from '../../../src/server/networks.js'
-import { wrongCredentials } from '../../../src/server/registration/wrong-credentials.js'
+import { wrongCredentials } from '../../../src/server/wrong-credentials.js'
 import { ALL_POINTS } from '../../support/points.js'
 import { send } from '../../support/register-client.js'
 import { FILES, registrationScene, TOKEN } from './scene.js'

@@ -1,8 +1,8 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { expect, onTestFinished, test, vi } from 'vitest'
-import { MOST_IN_PROGRESS } from '../../../src/server/registration/routes.js'
 import { serveRelay } from '../../../src/server/relay/relay.js'
+import { MOST_IN_PROGRESS } from '../../../src/server/request-limits.js'
 import { type RegistrationScene, registrationScene, TOKEN } from './scene.js'
 
 const PATIENT = { timeout: 30_000, interval: 100 }

@@ -13,7 +13,7 @@ import { newLog } from '../../../src/server/log.js'
 import type { ServerIdentity } from '../../../src/server/own-certificate.js'
 import { registrationMetrics } from '../../../src/server/registration/metrics.js'
 import { type RegistrationServerOptions, serveRegistration } from '../../../src/server/registration/server.js'
-import { wrongCredentials } from '../../../src/server/registration/wrong-credentials.js'
+import { wrongCredentials } from '../../../src/server/wrong-credentials.js'
 import { type ClientAnswer, type ClientOptions, send } from '../../support/register-client.js'
 
 export const TOKEN = 'fpki_0123456789abcdef_the-secret-of-this-token'

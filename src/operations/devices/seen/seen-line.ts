@@ -1,3 +1,5 @@
+import { evenHex } from '../../../pki/serial.js'
+
 /** A certificate in a line of a log: its serial number, or a fingerprint. Both may be 40 digits long. */
 export interface SeenLine {
   /** Lower-case hex, of whole octets, without leading zeros. */
@@ -38,13 +40,8 @@ export function readSeenLine(text: string): SeenLine | null {
   const isSerial = digits.length <= MAX_SERIAL
   if (!isSerial && digits.length !== SHA_256) return null
   return {
-    serial: isSerial ? serialOf(digits) : null,
+    serial: isSerial ? evenHex(BigInt(`0x${digits}`)) : null,
     fingerprint: digits.length === SHA_1 || digits.length === SHA_256 ? digits : null,
     at,
   }
-}
-
-function serialOf(digits: string): string {
-  const significant = digits.replace(/^0+(?=.)/, '')
-  return significant.length % 2 === 0 ? significant : `0${significant}`
 }

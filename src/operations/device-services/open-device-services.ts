@@ -1,3 +1,4 @@
+import { counted } from '../../counted.js'
 import type { Line } from '../../devices/register.js'
 import { noRegister, openRegister, registerPlace } from '../devices/open-register.js'
 import type { OcspService } from '../ocsp/model.js'
@@ -59,7 +60,11 @@ export async function openDeviceServices(
   const count = async (devices: number) => {
     issued = devices
   }
-  const end = () => opened.close(`${issued} devices issued by the registration service`)
+  const stopped =
+    registration === null
+      ? () => 'the services for devices stop'
+      : () => `${counted(issued, 'device')} issued by the registration service`
+  const end = () => opened.close(stopped())
   try {
     const announce = registration !== null && registration.cloud !== 'off'
     const services = {

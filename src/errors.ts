@@ -86,6 +86,7 @@ export type FpkiOption =
   | 'outFormat'
   | 'perDay'
   | 'profile'
+  | 'publish'
   | 'quota'
   | 'recipientKey'
   | 'refused'

@@ -34,7 +34,7 @@ test('ocsp-export writes nothing but answers, and says what they say', async () 
   const { status, stderr } = await run()
   expect({ status, stderr }).toEqual({
     status: 0,
-    stderr: expect.stringMatching(/^note: Wrote 2 answers \(2 good, 0 revoked\) to .*answers, valid until \S+Z\n$/),
+    stderr: expect.stringMatching(/^note: Wrote 2 answers \(2 good, 0 revoked\) to .*answers, valid until \S+Z\.\n$/),
   })
   expect(await readdir(out)).toEqual([expect.stringMatching(/^M[\w+=]+$/), expect.stringMatching(/^M[\w+=]+$/)])
 })

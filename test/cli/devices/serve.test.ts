@@ -286,7 +286,7 @@ describe('is refused', () => {
     ],
     [[...address, '--token-header', 'a b'], 'name of a header', '--token-header'],
     [[...address, '--cloud', 'maybe'], 'queue', '--cloud'],
-    [[], 'There is nothing to serve', '--register, --est'],
+    [[], 'There is nothing to serve', '--register, --est, --ocsp'],
     [[...address, '--adopt'], '--adopt is about EST', '--est HOST:PORT'],
     [['--est', '127.0.0.1:0', '--no-tls'], 'EST is never served without TLS', '--no-tls'],
     [['--est', 'nowhere'], 'Invalid address', '--est'],
@@ -317,7 +317,15 @@ test('with --json, stdout has one document', async () => {
   const served = await serveDevices(words, { HOME: made.home.path })
   await served.stop()
   expect(JSON.parse(served.log())).toEqual({
-    ...{ schemaVersion: 1, url: served.url, est: null, directory: made.directory, status: null, trust: null },
+    ...{
+      schemaVersion: 1,
+      url: served.url,
+      est: null,
+      ocsp: null,
+      directory: made.directory,
+      status: null,
+      trust: null,
+    },
   })
   expect(served.said()).toContain('"event":"stopped"')
 })

@@ -32,7 +32,7 @@ export async function seen(directory: string, flags: SeenFlags, io: Io): Promise
 
 function report({ lines, unreadable, certificates, unknown, first, superseded }: SeenDevicesResult): readonly string[] {
   return [
-    `Read ${counted(lines, 'line')} with ${counted(certificates, 'different certificate')}; unknown or expired: ${unknown}.`,
+    `Read ${counted(lines, 'line')} with ${counted(certificates, 'certificate')}; unknown or expired: ${unknown}.`,
     ...(unreadable > 0 ? [`Lines without a serial number or fingerprint: ${unreadable}.`] : []),
     `Seen for the first time: ${first}. Older certificates that ended with that: ${superseded}.`,
   ]

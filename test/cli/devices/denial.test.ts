@@ -205,9 +205,14 @@ describe('fpki devices publish', () => {
     const crl = join(made.home.path, 'a.crl')
     await expectRefused(made, ['publish', '--crl', crl], 2, 'ERR_USAGE', 'its keyUsage has no cRLSign')
     const certificate = await made.text('local-ca.pem')
-    for (const flag of ['--crl', '--nginx-map'])
-      await expectRefused(made, ['publish', flag, made.path('local-ca.pem')], 3, 'ERR_EXISTS', 'it is not')
-    expect(await made.text('local-ca.pem')).toBe(certificate)
+    const other = join(made.home.path, 'other.pem')
+    await writeFile(other, certificate)
+    for (const flag of ['--crl', '--nginx-map']) {
+      await expectRefused(made, ['publish', flag, other], 3, 'ERR_EXISTS', 'it is not')
+      await expectRefused(made, ['publish', flag, made.path('local-ca.pem')], 2, 'ERR_USAGE', 'Refusing to write')
+    }
+    expect([await made.text('local-ca.pem'), await readFile(other, 'utf8')]).toEqual([certificate, certificate])
+    await expectRefused(made, ['publish', '--nginx-map', made.home.path], 6, 'ERR_BAD_FILE', 'it is a folder')
     await expectRefused(made, ['publish', '--ca', 'local-ca'], 2, 'ERR_USAGE', '--ca needs --crl')
     await expectRefused(made, ['publish', '--foundries'], 2, 'ERR_USAGE', 'reads the device register')
   })

@@ -31,6 +31,8 @@ test('ocsp-export writes nothing but answers, and says what they say', async () 
   await recordDevices(directory, [{ uuid: uuidNumber(1) }, { uuid: uuidNumber(2) }])
   expect((await run('--ca', 'site-b')).stderr).toMatch(/site-b\.pem does not exist/)
   expect((await run('--validity', '11d')).stderr).toMatch(/at most ten days\. \[ERR_USAGE\][\s\S]*\(--validity\)/)
+  const inside = await home.fpki(['devices', 'ocsp-export', directory, '--out', directory])
+  expect(inside).toMatchObject({ status: 2, stderr: expect.stringContaining('Refusing to write OCSP answers to') })
   const { status, stderr } = await run()
   expect({ status, stderr }).toEqual({
     status: 0,

@@ -1,7 +1,7 @@
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test, vi } from 'vitest'
-import { newServerIdentity } from '../../server/registration/tls.js'
+import { newServerIdentity, newStation } from '../../server/registration/tls.js'
 import { output, temporaryDirectory } from '../../support/cli.js'
 import { deviceCsr } from '../../support/device-requests.js'
 import { listeningManager } from '../../support/listening-manager.js'
@@ -289,13 +289,22 @@ describe('is refused', () => {
     [[], 'There is nothing to serve', '--register, --est, --ocsp'],
     [[...address, '--adopt'], '--adopt is about EST', '--est HOST:PORT'],
     [['--est', '127.0.0.1:0', '--no-tls'], 'EST is never served without TLS', '--no-tls'],
+    [[...address, '--est-status', '200'], '--est-status is about EST', '--est HOST:PORT'],
     [['--est', 'nowhere'], 'Invalid address', '--est'],
+    [['--est', '127.0.0.1:0', '--tls-cert', 'a'], 'must be used together', 'neither'],
     [['--est', '127.0.0.1:0', '--client-map', 'a.csv'], '--client-map needs --client-ca', ''],
     [['--est', '127.0.0.1:0', '--client-ca', 'none.pem'], 'No such file', '--client-ca'],
     [['--est', '127.0.0.1:0', '--renew-from', '100'], 'from 0 to 99', ''],
     [['--est', '127.0.0.1:0'], 'has no certificate for an EST server', 'fpki est authorize'],
   ])('with %j', async (words, text, hint) => {
     expectWords(await refused(words), { status: 2, code: 'ERR_USAGE', names: [text, hint] })
+  })
+
+  test('with a certificate that is not for servers', async () => {
+    const { certPath, keyPath } = await newStation()
+    const files = ['--tls-cert', certPath, '--tls-key', keyPath]
+    const all = await refused(['--est', '127.0.0.1:0', ...files])
+    expectWords(all, { status: 6, code: 'ERR_BAD_CERTIFICATE', names: [certPath, 'no serverAuth', '--tls-cert'] })
   })
 
   test('on a port in use', async () => {

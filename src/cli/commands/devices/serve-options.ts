@@ -59,8 +59,10 @@ export function httpOptions(directory: string, flags: ServeDevicesFlags, io: Io)
   }
 }
 
-function tlsFilesOf({ tls, tlsCert, tlsKey, est }: ServeDevicesFlags, io: Io): KeyPairFiles | null {
+function tlsFilesOf({ tls, tlsCert, tlsKey, est, register }: ServeDevicesFlags, io: Io): KeyPairFiles | null {
   const isIncomplete = (tlsCert === undefined) !== (tlsKey === undefined)
+  if (isIncomplete && register === undefined)
+    throw new FpkiError('ERR_USAGE', '--tls-cert and --tls-key must be used together.', 'Pass both, or neither.')
   // With EST beside it, they are for EST.
   if (isIncomplete || (!tls && est === undefined && tlsCert !== undefined)) {
     const hint = 'Pass both, or neither to let fpki issue a certificate, or only --no-tls.'
@@ -77,6 +79,7 @@ function requireFlagsOf(flags: ServeDevicesFlags): void {
   if (est !== undefined && register === undefined && (!tls || insecureHttp !== undefined))
     throw new FpkiError('ERR_USAGE', 'EST is never served without TLS.', 'Leave out --no-tls and --insecure-http.')
   const ofEst = {
+    '--est-status': flags.estStatus === 'auto' ? undefined : flags.estStatus,
     '--client-ca': flags.clientCa,
     '--client-map': flags.clientMap,
     '--renew-expired': flags.renewExpired,

@@ -237,7 +237,8 @@ describe('is refused', () => {
   const refused = async (words: readonly string[], change = async (_: Made) => {}) => {
     const made = await copiedPki()
     await change(made)
-    return made.home.fpki(['devices', 'serve', made.directory, ...SERVERS, ...words])
+    const servers = words.includes('--register') ? SERVERS : []
+    return made.home.fpki(['devices', 'serve', made.directory, ...servers, ...words])
   }
   const address = ['--register', '127.0.0.1:0', '--no-tls']
 
@@ -290,6 +291,8 @@ describe('is refused', () => {
     [[...address, '--adopt'], '--adopt is about EST', '--est HOST:PORT'],
     [['--est', '127.0.0.1:0', '--no-tls'], 'EST is never served without TLS', '--no-tls'],
     [[...address, '--est-status', '200'], '--est-status is about EST', '--est HOST:PORT'],
+    [['--ocsp', '127.0.0.1:0', '--cloud', 'off'], '--cloud is about registration', '--register HOST:PORT'],
+    [['--est', '127.0.0.1:0', '--gateway', 'https://a'], '--gateway is about registration', '--register HOST:PORT'],
     [['--est', 'nowhere'], 'Invalid address', '--est'],
     [['--est', '127.0.0.1:0', '--tls-cert', 'a'], 'must be used together', 'neither'],
     [['--est', '127.0.0.1:0', '--client-map', 'a.csv'], '--client-map needs --client-ca', ''],

@@ -393,6 +393,7 @@ const NOT_TRIED: Readonly<Record<string, readonly string[]>> = {
   ],
   'a device CA of an old tool': ['fpki ca add-device-ca DIR --local-ca --local-ca-filename NAME.pem'],
   'a kit with requests (docs/kit.md, run by docs-guides.test.ts)': [
+    'fpki ca sign CSR --pki-dir DIR --profile tls-server --out est.pem',
     'fpki devices export … --out issued.jsonl',
     'fpki devices import … issued.jsonl',
     'fpki lines resume … …',

@@ -303,6 +303,18 @@ describe('is refused', () => {
     expectWords(await refused(words), { status: 2, code: 'ERR_USAGE', names: [text, hint] })
   })
 
+  test('with EST in a kit, which has no root key to authorize it', async () => {
+    const made = await copiedPki()
+    const kit = join(made.home.path, 'kit')
+    expect(await made.home.fpki(['ca', 'export-kit', made.directory, kit, '--ca', 'local-ca'])).toMatchObject({
+      status: 0,
+    })
+    const names = ['fpki ca sign CSR --pki-dir DIR --profile tls-server --out est.pem', '--tls-cert']
+    const all = await made.home.fpki(['devices', 'serve', kit, '--est', '127.0.0.1:0'])
+    expectWords(all, { status: 2, code: 'ERR_USAGE', names })
+    expect(all.stderr).not.toContain('est authorize')
+  })
+
   test('with a certificate that is not for servers', async () => {
     const { certPath, keyPath } = await newStation()
     const files = ['--tls-cert', certPath, '--tls-key', keyPath]

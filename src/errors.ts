@@ -87,6 +87,7 @@ export type FpkiOption =
   | 'outFormat'
   | 'perDay'
   | 'profile'
+  | 'publish'
   | 'quota'
   | 'recipientKey'
   | 'refused'

@@ -2,7 +2,9 @@ import { cp, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { buildProgram } from '../src/cli/program.js'
+import { estMetrics } from '../src/server/est/metrics.js'
 import { processMetrics } from '../src/server/metrics.js'
+import { ocspMetrics } from '../src/server/ocsp/metrics.js'
 import { registrationMetrics } from '../src/server/registration/metrics.js'
 import { silentIo } from './cli/silent-io.js'
 import { temporaryDirectory } from './support/cli.js'
@@ -37,8 +39,8 @@ describe.each(['fpki-api', 'fpki-registration', 'fpki-status'])('%s.service', (n
   }
 
   test('systemd accepts it', async () => {
-    const dropIns = name === 'fpki-registration' ? ['fpki-registration-hsm.conf'] : []
-    for (const some of [[], dropIns]) {
+    const dropIns = name === 'fpki-registration' ? [['fpki-registration-hsm.conf'], ['fpki-est.conf']] : []
+    for (const some of [[], ...dropIns]) {
       const { status, stdout, stderr } = await runProgram('systemd-analyze', [
         ...['verify', '--man=no'],
         await unit(...some),
@@ -58,9 +60,10 @@ describe.each(['fpki-api', 'fpki-registration', 'fpki-status'])('%s.service', (n
 
   test('its commands are commands of fpki, and secrets are credentials', async () => {
     const text = await deployed(`systemd/${name}.service`)
-    const all = name === 'fpki-registration' ? text + (await deployed('systemd/fpki-registration-hsm.conf')) : text
+    const dropIns = ['fpki-registration-hsm.conf', 'fpki-est.conf'].map((file) => deployed(`systemd/${file}`))
+    const all = name === 'fpki-registration' ? [text, ...(await Promise.all(dropIns))].join('') : text
     const commands = commandsOf(all)
-    expect(commands.length).toBe(name === 'fpki-registration' ? 2 : 1)
+    expect(commands.length).toBe(name === 'fpki-registration' ? 3 : 1)
     for (const { program, command } of commands) {
       expect(program).toBe('/usr/local/bin/fpki')
       expect(problemOf(command, PROGRAM), command).toBeNull()
@@ -130,7 +133,14 @@ describe('alerts for Prometheus', () => {
     const outbox = { waiting: 1, oldest: 0, conflicts: 1 }
     const register = { outbox, lines: [{ name: 'site-a', quota: 2, issued: 1 }] }
     const own = await metrics.text({ at: 1000, isAvailable: true, register })
-    const text = `${own}\n${await processMetrics().text(1)}`
+    const renewal = estMetrics()
+    renewal.ended('renew', 'issued')
+    const responders = [{ ca: 'local-ca.pem', notAfter: new Date(0) }]
+    const others = [
+      await renewal.text({ isAvailable: true }),
+      await ocspMetrics().text({ isAvailable: true, responders }),
+    ]
+    const text = [own, ...others, await processMetrics().text(1)].join('\n')
     const served = new Map(parsePrometheus(text).map(({ metric, labels }) => [metric, Object.keys(labels)]))
     const used = [...(await deployed('prometheus/fpki-alerts.yml')).matchAll(/\b((?:fpki|process)_\w+)(?:\{(\w+))?/g)]
     expect(used.length).toBeGreaterThan(9)

@@ -316,7 +316,7 @@ const TRIED: readonly (readonly [advised: string, situation: string, when: () =>
     when(withoutLocalCa, issueIn('nolocal')),
   ],
   [
-    'fpki ca add-device-ca … --local-ca --local-ca-filename NAME',
+    'fpki ca add-device-ca … --local-ca --local-ca-filename NAME.pem',
     'devices are to be issued with a revoked device CA',
     when(
       (made) =>
@@ -334,6 +334,11 @@ const TRIED: readonly (readonly [advised: string, situation: string, when: () =>
     }, issueIn("it's my acme")),
   ],
   ['fpki ca paper --help', 'paper alone', when(nothing, () => ['ca', 'paper'])],
+  [
+    'fpki devices publish --help',
+    'the CA of a CRL is named without a CRL',
+    when(nothing, () => ['devices', 'publish', 'acme', '--ca', 'site-b.pem']),
+  ],
 ]
 
 /** Not brought about here, for want of what is said: they exist, with their flags and arguments. */
@@ -385,9 +390,10 @@ const NOT_TRIED: Readonly<Record<string, readonly string[]>> = {
   ],
   'devices in a register, and a device CA that signs no CRLs (devices/denial.test.ts)': [
     'fpki ca add-device-ca … --local-ca --local-ca-filename NAME.pem --crl-sign',
-    'fpki devices allow … UUID',
-    'fpki devices deny … UUID --reason keyCompromise',
+    'fpki devices allow … …',
+    'fpki devices deny … … --reason keyCompromise',
     'fpki devices list … --csv',
+    'fpki lines change … LINE --ca NAME.pem',
     'fpki devices publish … --foundries',
     'fpki devices publish … --nginx-map FILE',
   ],
@@ -397,6 +403,7 @@ const NOT_TRIED: Readonly<Record<string, readonly string[]>> = {
   ],
   'a device CA of an old tool': ['fpki ca add-device-ca DIR --local-ca --local-ca-filename NAME.pem'],
   'a kit with requests (docs/kit.md, run by docs-guides.test.ts)': [
+    'fpki ca sign CSR --pki-dir DIR --profile tls-server --out est.pem',
     'fpki devices export … --out issued.jsonl',
     'fpki devices import … issued.jsonl',
     'fpki lines resume … …',

@@ -44,6 +44,7 @@ const FLAGS: Readonly<Record<FpkiOption, string>> = {
   outFormat: '--out-format',
   perDay: '--per-day',
   profile: '--profile tls-server',
+  publish: '--nginx-map, --crl; --api',
   quota: '--quota',
   recipientKey: '--recipient-key',
   refused: '--refused',

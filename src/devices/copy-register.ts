@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely'
 import { FpkiError } from '../errors.js'
+import { shellWord } from '../shell-word.js'
 import { movedTo, requireInUse, UNFINISHED_COPY } from './moved.js'
 import { integer } from './rows.js'
 import type { Schema } from './schema.js'
@@ -22,7 +23,7 @@ export async function moveRegister(from: TableStore, to: TableStore): Promise<Re
   const counts = await from.transactions(async (source) => {
     await from.lock(source, shapes)
     if ((await movedTo(source)) === to.name && (await isUnfinishedCopy(to.db, source))) return countsOf(to, shapes)
-    await requireInUse(source)
+    await requireInUse(source, moveItFrom)
     const copied = await to.transactions(async (target) => {
       await to.lock(target, shapes)
       await requireReplaceable(to.name, target, source)
@@ -33,6 +34,10 @@ export async function moveRegister(from: TableStore, to: TableStore): Promise<Re
   })
   await to.transactions((target) => target.updateTable('register').set({ moved_to: null }).execute())
   return counts
+}
+
+function moveItFrom(place: string): string {
+  return `Nothing was copied. To move it from there: --from ${shellWord(place)}`
 }
 
 async function idOf(db: Kysely<Schema>): Promise<string | undefined> {

@@ -14,7 +14,7 @@ export async function movedTo(db: Kysely<Schema>): Promise<string | null> {
 }
 
 /** Throws ERR_STORE_MOVED when a register is not in use: two with the same devices would certify them twice. */
-export async function requireInUse(db: Kysely<Schema>): Promise<void> {
+export async function requireInUse(db: Kysely<Schema>, hint: (place: string) => string = useItInstead): Promise<void> {
   const place = await movedTo(db)
   if (place === null) return
   if (place === UNFINISHED_COPY) {
@@ -24,11 +24,11 @@ export async function requireInUse(db: Kysely<Schema>): Promise<void> {
       'Run the same command that copied it again, or use the register that was to be copied.',
     )
   }
-  throw new FpkiError(
-    'ERR_STORE_MOVED',
-    `This device register was moved to ${place}.`,
-    `Add this to the command, or set the variable FPKI_STORE: --store ${shellWord(place)}`,
-  )
+  throw new FpkiError('ERR_STORE_MOVED', `This device register was moved to ${place}.`, hint(place))
+}
+
+function useItInstead(place: string): string {
+  return `Add this to the command, or set the variable FPKI_STORE: --store ${shellWord(place)}`
 }
 
 /**

@@ -121,6 +121,8 @@ const LISTEN_PROBLEMS: Readonly<Record<string, string>> = {
   EADDRINUSE: 'address already in use',
   EADDRNOTAVAIL: 'address not available',
   EACCES: 'permission denied',
+  ENOTFOUND: 'host not found',
+  EAI_AGAIN: 'temporary failure in name resolution',
 }
 
 /** Waits for requests in progress, and a moment longer for responses to be sent. */

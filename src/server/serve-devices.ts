@@ -1,10 +1,13 @@
+import type { LifeCounts } from '../devices/renewal.js'
 import { FpkiError } from '../errors.js'
 import type { OcspService } from '../operations/ocsp/model.js'
 import type { RegistrationService } from '../operations/registration/model.js'
 import type { RenewalService } from '../operations/renewal/model.js'
 import { readAddress } from './address.js'
+import { coalesced } from './caching.js'
 import { type EstListenerOptions, type EstListenerPorts, estListener, planEst } from './est/listener.js'
 import type { HttpServer } from './http-server.js'
+import { lifeMetrics, notRead } from './life-metrics.js'
 import type { Listener } from './listener.js'
 import { type Log, newLog } from './log.js'
 import { processMetrics } from './metrics.js'
@@ -36,6 +39,12 @@ interface ServedServices {
   readonly registration: RegistrationService | null
   readonly renewal: RenewalService | null
   readonly ocsp: OcspService | null
+  readonly register?: {
+    /** Resolves to the reason when the register can never work again; a process that starts anew may. */
+    readonly failure?: Promise<FpkiError>
+  }
+  /** What is going to happen to devices. Throws FpkiError when the register is away. */
+  life(): Promise<LifeCounts>
   close(): Promise<void>
 }
 
@@ -54,7 +63,7 @@ export interface ServeDevicesPorts extends TlsPorts, Pick<EstListenerPorts, 'est
 /**
  * Serves devices until `signal` is aborted, and then finishes what was accepted. Calls `onReady` when it listens.
  *
- * @throws FpkiError before that: ERR_USAGE, ERR_BAD_KEY, ERR_BAD_FILE, ERR_PERMISSIONS, ERR_LOCKED, and what `open` throws
+ * @throws FpkiError why the register can never work again, after `onReady`; before it: ERR_USAGE, ERR_BAD_KEY, ERR_BAD_FILE, ERR_PERMISSIONS, ERR_LOCKED, and what `open` throws
  */
 export async function serveDevices(
   options: ServeDevicesOptions,
@@ -75,7 +84,7 @@ export async function serveDevices(
   try {
     const common = { ...ports, log }
     const listeners = await listenersOf(plans, directory, services, common)
-    await serveAll(listeners, { ...common, statusAddress }, (served) =>
+    await serveAll(listeners, { ...common, statusAddress, services }, (served) =>
       onReady({ directory, trust: listeners.url?.trust ?? null, ...served }),
     )
   } finally {
@@ -117,6 +126,7 @@ type Name = 'url' | 'est' | 'ocsp'
 interface AllPorts extends Omit<ServeDevicesPorts, 'log'> {
   readonly log: Log
   readonly statusAddress: ReturnType<typeof readAddress> | null
+  readonly services: Pick<ServedServices, 'life' | 'register'>
 }
 
 async function serveAll(
@@ -124,7 +134,7 @@ async function serveAll(
   ports: AllPorts,
   onReady: (served: Record<Name | 'status', string | null>) => void,
 ): Promise<void> {
-  const { manager, signal, log, statusAddress } = ports
+  const { manager, signal, log, statusAddress, services } = ports
   const all = Object.values(listeners).filter((one) => one !== null)
   const watched = statusAddress === null ? null : await serveStatus(statusAddress, log, statusOf(all, ports))
   const servers: HttpServer[] = []
@@ -143,9 +153,11 @@ async function serveAll(
       }
       await manager.ready()
       onReady({ ...served, status: watched?.url ?? null })
-      await untilStopped(signal)
+      const failure = await stopOrFailure(signal, services.register?.failure)
+      if (failure !== null) log.error({ code: failure.code, message: failure.message }, 'failure')
       log.info({ inFlight: all.reduce((sum, one) => sum + one.inFlight(), 0) }, 'stopping')
       await manager.stopping()
+      if (failure !== null) throw failure
     } finally {
       await Promise.all(servers.map((server) => server.close()))
     }
@@ -155,9 +167,17 @@ async function serveAll(
   }
 }
 
+/** Resolves to null when the signal is aborted. */
+async function stopOrFailure(signal: AbortSignal, failure?: Promise<FpkiError>): Promise<FpkiError | null> {
+  const stopped = untilStopped(signal).then(() => null)
+  return failure === undefined ? stopped : Promise.race([stopped, failure])
+}
+
 /** The process is ready while one of its services can work: another one must not be cut off from its clients. */
-function statusOf(listeners: readonly Listener[], { signal, residentBytes }: AllPorts): ServiceStatus {
+function statusOf(listeners: readonly Listener[], { signal, residentBytes, services, log }: AllPorts): ServiceStatus {
   const process = processMetrics()
+  const life = lifeMetrics()
+  const counted = coalesced(() => services.life().catch((error: unknown) => notRead(error, log)))
   return {
     whyUnavailable: async () => {
       if (signal.aborted) return 'the service is stopping'
@@ -166,7 +186,9 @@ function statusOf(listeners: readonly Listener[], { signal, residentBytes }: All
     },
     metrics: async () => {
       const texts = await Promise.all(listeners.map((one) => one.metrics()))
-      return { text: [...texts, await process.text(residentBytes())].join('\n'), contentType: process.contentType }
+      const ofDevices = await life.text(await counted(''))
+      const ofProcess = await process.text(residentBytes())
+      return { text: [...texts, ofDevices, ofProcess].join('\n'), contentType: process.contentType }
     },
   }
 }

@@ -40,7 +40,7 @@ export async function tlsIdentity(
 ): Promise<TlsIdentity> {
   if (!tls) return { identity: null, trust: null }
   if (tlsFiles !== null) {
-    return { identity: await readKeyPair(tlsFiles, 'Check --tls-cert and --tls-key.', ports), trust: null }
+    return { identity: await readServerKeyPair(tlsFiles, ports), trust: null }
   }
   // 0.0.0.0 and :: are not names of a host.
   const own = host === '0.0.0.0' || host === '::' ? ports.hostName() : host
@@ -49,6 +49,28 @@ export async function tlsIdentity(
   for (const warning of identity.warnings) ports.progress.warn(warning)
   return { identity, trust: { path: identity.trustPath, sha256: identity.trustSha256 } }
 }
+
+/**
+ * Reads the key and the certificate of a server (--tls-cert, --tls-key). Throws as readKeyPair, and ERR_BAD_CERTIFICATE for a
+ * certificate that is not for servers: clients would refuse it (RFC 5280, 4.2.1.12).
+ */
+export async function readServerKeyPair(
+  paths: KeyPairFiles,
+  ports: Pick<TlsPorts, 'files' | 'keys'>,
+): Promise<ServerIdentity> {
+  const identity = await readKeyPair(paths, 'Check --tls-cert and --tls-key.', ports)
+  const [own] = readPemCertificates(identity.certificate, paths.certificate)
+  const purposes = own?.parsedExtensions.extKeyUsage ?? null
+  if (purposes === null || purposes.some((one) => FOR_SERVERS.includes(one))) return identity
+  throw new FpkiError(
+    'ERR_BAD_CERTIFICATE',
+    `${paths.certificate} is not the certificate of a server: its extKeyUsage has no serverAuth.`,
+    'Pass the certificate of a server (--tls-cert).',
+  )
+}
+
+/** The second is anyExtendedKeyUsage. */
+const FOR_SERVERS: readonly string[] = ['serverAuth', '2.5.29.37.0']
 
 /** Paths of the PEM files of a key and its certificate. */
 export interface KeyPairFiles {

@@ -17,7 +17,7 @@ export function folderBatch(fs: FileSystem, directory: string, staging: Staging,
     content,
     mode,
     staged: `${staging.path}/${folder}.${name}`,
-    final: `${directory}/${folder}/${name}`,
+    final: at(folder, name),
     inPlace,
   })
   /** Gives files their names; resolves when those are on the disk. */

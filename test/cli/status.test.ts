@@ -415,7 +415,9 @@ describe('the devices of a PKI', () => {
     const month = new Date(notAfter).toISOString().slice(0, 7)
     const { stdout } = await pki.home.fpki(['ca', 'status', pki.directory])
     expect(stdout).toContain('\n  3 devices, 0 in production; 1 expires before ')
-    expect(stdout).toContain(`\n  denied: 1; renewals not confirmed yet: 0\n  expiring: ${month} 1, later 1\n`)
+    expect(stdout).toContain(
+      `\n  denied: 1; renewals not confirmed yet: 0\n  expiring by month: ${month}: 1, later: 1\n`,
+    )
     const { document } = await statusJson(pki, [pki.directory])
     const devices = document.pkis[0]?.devices
     expect(devices).toMatchObject({ denied: 1, unconfirmed: 0 })

@@ -158,6 +158,7 @@ describe('a thread of a register that ends', () => {
     const dead = { code: 'ERR_THREAD', message: expect.stringContaining('exit status 3') }
     for (const one of await Promise.allSettled(asked)) expect(one).toMatchObject({ status: 'rejected', reason: dead })
     await expect(register.lines.list()).rejects.toMatchObject(dead)
+    expect(await register.failure).toMatchObject(dead)
     await register.close()
   })
 

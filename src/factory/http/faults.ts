@@ -22,6 +22,11 @@ const CERTIFICATE_FAULTS: Readonly<Record<string, string>> = {
 /** OpenSSL's errors for a chain that does not end at a trusted root. */
 const UNKNOWN_ISSUER = /^(DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_|CERT_UNTRUSTED)/
 
+/** Whether the code of an error says that no trusted root issued the certificate of a server. */
+export function isUnknownIssuer(code: string): boolean {
+  return UNKNOWN_ISSUER.test(code)
+}
+
 /** Converts an error of the HTTP library to a {@link NoAnswer}. */
 export function noAnswer(error: unknown): NoAnswer {
   return error instanceof NoAnswer ? error : new NoAnswer(faultOf(error), { cause: error })
@@ -38,7 +43,7 @@ function certificateFault(code: string): Fault | null {
   const reason = CERTIFICATE_FAULTS[code]
   const never = { mayHaveArrived: false, isTransient: false }
   if (reason !== undefined) return { reason, hint: 'Check the address and the clock of this machine.', ...never }
-  if (UNKNOWN_ISSUER.test(code)) {
+  if (isUnknownIssuer(code)) {
     const hint = 'If it is your own server, set CACERT to a PEM file with its root certificate.'
     return { reason: 'its certificate is not from a trusted CA', hint, ...never }
   }

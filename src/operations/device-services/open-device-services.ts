@@ -1,9 +1,12 @@
+import { counted } from '../../counted.js'
 import type { Line } from '../../devices/register.js'
+import type { LifeCounts } from '../../devices/renewal.js'
 import { noRegister, openRegister, registerPlace } from '../devices/open-register.js'
 import type { OcspService } from '../ocsp/model.js'
 import { type OcspOptions, ocspOn } from '../ocsp/open-ocsp.js'
 import { type OpenPki, openPki } from '../open-pki.js'
 import type { ServiceRegister } from '../registration/issuing-thread/calls.js'
+import { lifeOfDevices } from '../registration/life-of-devices.js'
 import type { RegistrationService } from '../registration/model.js'
 import { type OpenDevices, openDevices } from '../registration/open-devices.js'
 import { linesOf, registrationOn, requireCloud } from '../registration/open-registration.js'
@@ -28,6 +31,8 @@ export interface OpenDeviceServices extends Pick<OpenDevices, 'pki' | 'register'
   readonly registration: RegistrationService | null
   readonly renewal: RenewalService | null
   readonly ocsp: OcspService | null
+  /** What is going to happen to devices; counted some minutes ago, perhaps. Throws FpkiError when the register is away. */
+  life(): Promise<LifeCounts>
   /** Finishes what the services have accepted, and releases everything. */
   close(): Promise<void>
 }
@@ -59,7 +64,11 @@ export async function openDeviceServices(
   const count = async (devices: number) => {
     issued = devices
   }
-  const end = () => opened.close(`${issued} devices issued by the registration service`)
+  const stopped =
+    registration === null
+      ? () => 'the services for devices stop'
+      : () => `${counted(issued, 'device')} issued by the registration service`
+  const end = () => opened.close(stopped())
   try {
     const announce = registration !== null && registration.cloud !== 'off'
     const services = {
@@ -79,7 +88,7 @@ export async function openDeviceServices(
       }
     }
     const { pki, register, issuers } = opened
-    return { pki, register, issuers, ...services, close }
+    return { pki, register, issuers, ...services, life: lifeOfDevices(register, ports.clock), close }
   } catch (error) {
     await end().catch(() => undefined)
     throw error

@@ -110,10 +110,16 @@ async function keyOf({ directory }: OpenPki, certificate: string): Promise<KeyRe
   return recorded ?? { kind: 'file', name: certificate.replace(/pem$/, 'key') }
 }
 
+/** The commands for another local CA, and for a line that is to use it. */
+export function anotherCa(directory: string): string {
+  const at = shellWord(directory)
+  return `\`fpki ca add-device-ca ${at} --local-ca --local-ca-filename NAME.pem\`, and let the line use it: \`fpki lines change ${at} LINE --ca NAME.pem\``
+}
+
 function notAccepted(directory: string, name: string, standing: Exclude<CaStanding, 'accepted'>): FpkiError {
   const at = shellWord(directory)
   const hints = {
-    revoked: `or create one with \`fpki ca add-device-ca ${at} --local-ca --local-ca-filename NAME\`.`,
+    revoked: `or create one with ${anotherCa(directory)}.`,
     disabled: `or enable this one with \`fpki ca enable-device-ca ${at} --ca-file ${shellWord(name)}\`.`,
   }
   return new FpkiError(
@@ -133,7 +139,7 @@ function notValidNow(directory: string, path: string, { notBefore, notAfter }: C
   return new FpkiError(
     'ERR_CLOCK',
     `${path} is valid from ${rfc3339(notBefore)} to ${rfc3339(notAfter)}, but the clock of this machine is at ${rfc3339(now)}.`,
-    `Nothing was signed. Set the clock; if it is right, create another device CA with \`fpki ca add-device-ca ${shellWord(directory)} --local-ca --local-ca-filename NAME\`.`,
+    `Nothing was signed. Set the clock; if it is right, create another device CA with ${anotherCa(directory)}.`,
   )
 }
 

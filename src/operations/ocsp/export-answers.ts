@@ -11,6 +11,7 @@ import type { BatchFiles, Clock, DurableFiles, FileBatch, FolderFile, Progress, 
 import { signOcspResponse } from '../../signer/ocsp-response.js'
 import { checkAbsolute } from '../../storage/absolute-path.js'
 import { type Closers, closeAll } from '../closers.js'
+import { requireOutside } from '../devices/issue/check-options.js'
 import { requireRegister } from '../devices/open-register.js'
 import { type OpenPki, openPki } from '../open-pki.js'
 import { singleResponse } from './answer-times.js'
@@ -71,7 +72,7 @@ const AT_ONCE = 1024
  * one file each, named by the request with SHA-1 and without a nonce. Files that are there are replaced; each is complete and
  * on the disk before it has its name.
  *
- * @throws FpkiError as openPki, openDeviceRegister and openOcspIssuers do; ERR_USAGE for the validity; ERR_NOT_INITIALIZED
+ * @throws FpkiError as openPki, openDeviceRegister and openOcspIssuers do; ERR_USAGE for the validity, and for a folder in the PKI directory; ERR_NOT_INITIALIZED
  *   when there is no register; ERR_NOT_A_DIRECTORY, ERR_PERMISSIONS for the folder; ERR_STORAGE; the reason of the signal
  */
 export async function exportAnswers(
@@ -81,6 +82,7 @@ export async function exportAnswers(
   checkAbsolute(options.out, 'output folder', 'out')
   checkValidity(options.validity, 'validity')
   const pki = await openPki(ports.files, options.directory, options.factory)
+  await requireOutside(options.out, { directory: options.directory, what: 'OCSP answers', option: 'out' }, ports.files)
   const register = await requireRegister(options, ports)
   try {
     return await writeAnswers({ pki, register }, options, ports)

@@ -2,7 +2,6 @@ import type { Credential } from '../../devices/credential-store.js'
 import type { OutboxEntry, OutboxState } from '../../devices/outbox.js'
 import type { RefusalCode } from '../../devices/refusal.js'
 import type { Line } from '../../devices/register.js'
-import type { LifeCounts } from '../../devices/renewal.js'
 
 /** Registers devices one at a time, for many at once, without HTTP: the registration service. */
 export interface RegistrationService {
@@ -28,8 +27,6 @@ export interface RegistrationState {
   readonly lines: readonly Line[]
   /** null: the Factory API is not informed. */
   readonly outbox: OutboxState | null
-  /** Counted some minutes ago, perhaps. */
-  readonly life: LifeCounts
 }
 
 /** What a client proves its right with: a token (secret), or the certificate of its TLS connection, DER. */

@@ -1,3 +1,4 @@
+import { counted } from '../../counted.js'
 import type { Line } from '../../devices/register.js'
 import { FpkiError } from '../../errors.js'
 import type { OpenPki } from '../open-pki.js'
@@ -29,7 +30,7 @@ export async function openRegistration(
   const opened = await openDevices(wanted, linesOf(options, ports), ports)
   try {
     return await registrationOn(opened, options, ports, (issued) =>
-      opened.close(`${issued} devices issued by the registration service`),
+      opened.close(`${counted(issued, 'device')} issued by the registration service`),
     )
   } catch (error) {
     await opened.close('the registration service could not start').catch(() => undefined)

@@ -117,7 +117,7 @@ function nothingToPublish(): FpkiError {
   return new FpkiError(
     'ERR_USAGE',
     'There is nothing to publish: the embedded Factory API reads the device register.',
-    'Choose another Factory API.',
-    { option: 'api' },
+    'Write a list for a gateway, or choose another Factory API.',
+    { option: 'publish' },
   )
 }

@@ -11,7 +11,6 @@ import type { Credentials } from './credentials.js'
 import { type Batches, inBatches } from './in-batches.js'
 import type { Issuers, LineIssuer } from './issuers.js'
 import type { ServiceRegister } from './issuing-thread/calls.js'
-import { lifeOfDevices } from './life-of-devices.js'
 import type { RegistrationOutcome, RegistrationService } from './model.js'
 import type { RegistrationCloud, RegistrationOptions } from './options.js'
 import { type Registered, type RegistrationOrder, registerDevices } from './register-devices.js'
@@ -59,7 +58,6 @@ export function registrationService(options: ServiceOptions, ports: ServicePorts
     lines.set(line, batches)
     return batches
   }
-  const life = lifeOfDevices(register, ports.clock)
   const answering = new Set<Promise<RegistrationOutcome>>()
   const answerTo = async (line: string, order: RegistrationOrder, file: string) => {
     const registered = await batchesOf(line).add(order)
@@ -93,7 +91,6 @@ export function registrationService(options: ServiceOptions, ports: ServicePorts
     state: async () => ({
       lines: await register.lines.list(),
       outbox: options.cloud === 'off' ? null : await register.outbox.state(),
-      life: await life(),
     }),
     close: () => {
       closing ??= close()

@@ -1,3 +1,4 @@
+import { readKitRecord } from '../../directory/kit-record.js'
 import { FpkiError } from '../../errors.js'
 import { readEstServer } from '../../factory/embedded/gateway.js'
 import { encodePem } from '../../pki/pem.js'
@@ -41,11 +42,15 @@ export async function estIdentity(
     { stateDirectory, factory, files, openKey },
     `Restore it from a backup, or create another with \`fpki est authorize ${shellWord(directory)}\`.`,
   )
-  if (found === null)
+  if (found === null) {
+    const isKit = (await readKitRecord({ files, path: directory })) !== null
     throw noIdentity(
       `The factory ${factory} has no certificate for an EST server.`,
-      `Create one with \`fpki est authorize ${shellWord(directory)}\`, or pass a certificate and its key`,
+      isKit
+        ? 'In the PKI directory that the kit was exported from, sign a request for one with `fpki ca sign CSR --pki-dir DIR --profile tls-server --out est.pem`. Pass the certificate and its key'
+        : `Create one with \`fpki est authorize ${shellWord(directory)}\`, or pass a certificate and its key`,
     )
+  }
   requireSameRoot(found.certificates.rootCrt, { root, factory, directory: opened })
   const { estTls, estTlsKey } = found
   return { certificate: encodePem('CERTIFICATE', estTls.der), key: estTlsKey, notAfter: estTls.notAfter }

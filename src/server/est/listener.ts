@@ -5,7 +5,7 @@ import { type Address, readAddress } from '../address.js'
 import type { Listener } from '../listener.js'
 import type { Log } from '../log.js'
 import type { ServerIdentity } from '../own-certificate.js'
-import { type KeyPairFiles, readKeyPair, type TlsPorts } from '../tls-identity.js'
+import { type KeyPairFiles, readServerKeyPair, type TlsPorts } from '../tls-identity.js'
 import { wrongCredentials } from '../wrong-credentials.js'
 import { estMetrics } from './metrics.js'
 import { serveEst } from './server.js'
@@ -39,7 +39,7 @@ export function planEst(options: EstListenerOptions): EstPlan {
   return { ...options, address: readAddress(options.est, 'est') }
 }
 
-/** EST on its address. Throws ERR_USAGE, ERR_BAD_KEY, ERR_BAD_FILE, and what `estIdentity` throws. */
+/** EST on its address. Throws ERR_USAGE, ERR_BAD_KEY, ERR_BAD_FILE, ERR_BAD_CERTIFICATE, and what `estIdentity` throws. */
 export async function estListener(plan: EstPlan, directory: string, ports: EstListenerPorts): Promise<Listener> {
   const { service, log } = ports
   const identity = await identityOf(plan, directory, ports)
@@ -56,7 +56,7 @@ export async function estListener(plan: EstPlan, directory: string, ports: EstLi
 }
 
 async function identityOf({ tlsFiles }: EstPlan, directory: string, ports: EstListenerPorts): Promise<ServerIdentity> {
-  if (tlsFiles !== null) return readKeyPair(tlsFiles, 'Check --tls-cert and --tls-key.', ports)
+  if (tlsFiles !== null) return readServerKeyPair(tlsFiles, ports)
   const { notAfter, ...identity } = await ports.estIdentity()
   if (ports.clock() >= notAfter)
     ports.progress.warn(

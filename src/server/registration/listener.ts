@@ -6,6 +6,7 @@ import type { Clock, Progress } from '../../ports.js'
 import { VERSION } from '../../version.js'
 import { type Address, addressText, isLoopback, readAddress } from '../address.js'
 import { coalesced } from '../caching.js'
+import { notRead } from '../life-metrics.js'
 import type { Listener } from '../listener.js'
 import type { Log } from '../log.js'
 import { type Networks, readNetworks } from '../networks.js'
@@ -90,13 +91,6 @@ export async function registrationListener(
       return serveRegistration({ ...address, identity, clients, tokenHeader }, { service, metrics, wrong, log })
     },
   }
-}
-
-/** The metrics are most needed when something is away. */
-function notRead(error: unknown, log: Log): null {
-  if (!(error instanceof FpkiError)) throw error
-  log.error({ code: error.code, message: error.message }, 'register not read')
-  return null
 }
 
 function plainHttpRefused(address: Address): FpkiError {

@@ -1,7 +1,6 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { OutboxState } from '../../devices/outbox.js'
 import type { Line } from '../../devices/register.js'
-import type { LifeCounts } from '../../devices/renewal.js'
 import { type Answered, type RequestMetrics, SECONDS } from '../metrics.js'
 
 /** What the register says of itself at the moment. */
@@ -9,7 +8,6 @@ interface RegisterNow {
   /** null: the Factory API is not informed. */
   readonly outbox: Pick<OutboxState, 'waiting' | 'oldest' | 'conflicts'> | null
   readonly lines: readonly Pick<Line, 'name' | 'quota' | 'issued'>[]
-  readonly life?: LifeCounts
 }
 
 /** What is measured when it is asked for. */
@@ -88,11 +86,9 @@ function registerGauges(registers: Registry[]): (now: MeasuredNow) => void {
   const conflicts = gauge('fpki_outbox_conflicts', 'Number of devices that the Factory API has with another key.')
   const oldest = gauge('fpki_outbox_oldest_seconds', 'How long the oldest of these devices has waited, in seconds.')
   const left = gauge('fpki_line_quota_left', 'How many devices a line with a quota may still register.', 'line')
-  const life = lifeGauges(registers)
   return ({ at, register }) => {
     for (const one of [waiting, conflicts, oldest]) one.remove()
     left.reset()
-    life(register?.life)
     if (register === null) return
     const { outbox, lines } = register
     if (outbox !== null) {
@@ -102,24 +98,5 @@ function registerGauges(registers: Registry[]): (now: MeasuredNow) => void {
     }
     const limited = lines.flatMap(({ name, quota, issued }) => (quota === null ? [] : [{ name, left: quota - issued }]))
     for (const line of limited.slice(0, MAX_LINES)) left.set({ line: line.name }, Math.max(0, line.left))
-  }
-}
-
-/** What is going to happen to devices; no samples while that cannot be read. */
-function lifeGauges(registers: Registry[]): (life: LifeCounts | undefined) => void {
-  const gauge = <Label extends string>(name: string, help: string, ...labelNames: Label[]) =>
-    new Gauge({ name, help, labelNames, registers })
-  const denied = gauge('fpki_devices_denied', 'Number of devices that are denied.')
-  const unconfirmedHelp = 'Number of devices with a renewed certificate that was not seen yet.'
-  const unconfirmed = gauge('fpki_devices_unconfirmed', unconfirmedHelp)
-  const monthHelp = 'Number of devices whose certificate expires in this month (UTC).'
-  const expiring = gauge('fpki_devices_expiring_by_month', monthHelp, 'month')
-  return (life) => {
-    for (const one of [denied, unconfirmed]) one.remove()
-    expiring.reset()
-    if (life === undefined) return
-    denied.set(life.denied)
-    unconfirmed.set(life.unconfirmed)
-    for (const { month, devices } of life.expiring) expiring.set({ month }, devices)
   }
 }

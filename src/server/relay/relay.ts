@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { systemErrorCode } from '../../errors.js'
+import { isUnknownIssuer } from '../../factory/http/faults.js'
 import type { Address } from '../address.js'
 import { addErrorHandlers } from '../errors.js'
 import { type HttpServer, listen, newHttpServer } from '../http-server.js'
@@ -54,6 +55,10 @@ function requestOf({ method, headers, body }: FastifyRequest): Omit<UpstreamRequ
   }
 }
 
+/** What fpki issued for itself has a CA of its own. */
+const UNTRUSTED =
+  'Pass --ca FILE with the CA of the registration service: there, .fpki/registration/ca.pem in the PKI directory.'
+
 async function passOn(
   upstream: Upstream,
   request: UpstreamRequest,
@@ -66,7 +71,8 @@ async function passOn(
     return reply.send(request.method === 'HEAD' ? undefined : Buffer.from(body))
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
-    log.error({ code: systemErrorCode(error), reason }, 'no answer')
+    const code = systemErrorCode(error)
+    log.error({ code, reason, ...(isUnknownIssuer(code ?? '') ? { hint: UNTRUSTED } : {}) }, 'no answer')
     return unavailable(reply, 'the registration service does not answer; see the log of the relay')
   }
 }

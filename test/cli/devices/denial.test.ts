@@ -61,8 +61,10 @@ describe('fpki devices deny and allow', () => {
     expect(denied).toMatchObject({ status: 0, stdout: '' })
     expect(denied.stderr.split('\n')).toEqual([
       'note: Denied 1 device (certificateHold).',
-      expect.stringContaining(`fpki devices allow ${made.directory} UUID`),
-      expect.stringContaining(`fpki devices publish ${made.directory} --nginx-map FILE`),
+      expect.stringContaining(`\`fpki devices allow ${made.directory} ${ONE}\``),
+      expect.stringContaining(
+        `Gateways still accept it: give them new lists with \`fpki devices publish ${made.directory} --nginx-map FILE\``,
+      ),
       '',
     ])
     expect(await reasons(made)).toEqual(['certificateHold', null, null])
@@ -113,6 +115,8 @@ describe('fpki devices deny and allow', () => {
     [[ONE, '--from', 'list.txt'], 2, 'ERR_USAGE', 'both as arguments and with --from'],
     [['0f3a'], 2, 'ERR_USAGE', '"0f3a" is not a UUID'],
     [['--from', 'none.txt'], 6, 'ERR_BAD_FILE', 'there is no such file'],
+    [[ONE, uuidNumber(8)], 3, 'ERR_NO_DEVICE', `The device register has no device ${uuidNumber(8)}.`],
+    [[uuidNumber(7), uuidNumber(8)], 3, 'ERR_NO_DEVICE', '2 devices are not in the device register: '],
   ] as const)('refuse %j', async (words, exit, code, text) => {
     await expectRefused(await scene(), ['deny', ...words], exit, code, text)
   })
@@ -201,9 +205,14 @@ describe('fpki devices publish', () => {
     const crl = join(made.home.path, 'a.crl')
     await expectRefused(made, ['publish', '--crl', crl], 2, 'ERR_USAGE', 'its keyUsage has no cRLSign')
     const certificate = await made.text('local-ca.pem')
-    for (const flag of ['--crl', '--nginx-map'])
-      await expectRefused(made, ['publish', flag, made.path('local-ca.pem')], 3, 'ERR_EXISTS', 'it is not')
-    expect(await made.text('local-ca.pem')).toBe(certificate)
+    const other = join(made.home.path, 'other.pem')
+    await writeFile(other, certificate)
+    for (const flag of ['--crl', '--nginx-map']) {
+      await expectRefused(made, ['publish', flag, other], 3, 'ERR_EXISTS', 'it is not')
+      await expectRefused(made, ['publish', flag, made.path('local-ca.pem')], 2, 'ERR_USAGE', 'Refusing to write')
+    }
+    expect([await made.text('local-ca.pem'), await readFile(other, 'utf8')]).toEqual([certificate, certificate])
+    await expectRefused(made, ['publish', '--nginx-map', made.home.path], 6, 'ERR_BAD_FILE', 'it is a folder')
     await expectRefused(made, ['publish', '--ca', 'local-ca'], 2, 'ERR_USAGE', '--ca needs --crl')
     await expectRefused(made, ['publish', '--foundries'], 2, 'ERR_USAGE', 'reads the device register')
   })

@@ -31,10 +31,12 @@ test('ocsp-export writes nothing but answers, and says what they say', async () 
   await recordDevices(directory, [{ uuid: uuidNumber(1) }, { uuid: uuidNumber(2) }])
   expect((await run('--ca', 'site-b')).stderr).toMatch(/site-b\.pem does not exist/)
   expect((await run('--validity', '11d')).stderr).toMatch(/at most ten days\. \[ERR_USAGE\][\s\S]*\(--validity\)/)
+  const inside = await home.fpki(['devices', 'ocsp-export', directory, '--out', directory])
+  expect(inside).toMatchObject({ status: 2, stderr: expect.stringContaining('Refusing to write OCSP answers to') })
   const { status, stderr } = await run()
   expect({ status, stderr }).toEqual({
     status: 0,
-    stderr: expect.stringMatching(/^note: Wrote 2 answers \(2 good, 0 revoked\) to .*answers, valid until \S+Z\n$/),
+    stderr: expect.stringMatching(/^note: Wrote 2 answers \(2 good, 0 revoked\) to .*answers, valid until \S+Z\.\n$/),
   })
   expect(await readdir(out)).toEqual([expect.stringMatching(/^M[\w+=]+$/), expect.stringMatching(/^M[\w+=]+$/)])
 })

@@ -64,14 +64,27 @@ test('est-tls-crt of `fpki est authorize`, which devices trust by their root, an
 test('EST alone needs no line, token or register, and takes --tls-cert', async () => {
   const made = await copiedPki()
   const { certPath, keyPath, cert } = await newServerIdentity()
-  const words = ['--est', '127.0.0.1:0', '--tls-cert', certPath, '--tls-key', keyPath, '--json']
+  const words = [
+    '--est',
+    '127.0.0.1:0',
+    '--tls-cert',
+    certPath,
+    '--tls-key',
+    keyPath,
+    '--status',
+    '127.0.0.1:0',
+    '--json',
+  ]
   const served = await serveDevices(['serve', made.directory, ...words], { HOME: made.home.path })
   expect(JSON.parse(served.log())).toEqual({
     ...{ schemaVersion: 1, url: null, est: served.url.replace('/.well-known/est', ''), directory: made.directory },
-    ...{ ocsp: null, status: null, trust: null },
+    ...{ ocsp: null, status: expect.stringMatching(/^http:/), trust: null },
   })
   const answer = await est({ base: served.url, trust: cert }, 'cacerts')
   expect([answer.status, answer.headers['content-type']]).toEqual([200, 'application/pkcs7-mime'])
+  const { text } = await send({ api: JSON.parse(served.log()).status }, { method: 'GET', path: '/metrics' })
+  expect(text).toMatch(/^fpki_devices_denied 0$/m)
+  expect(text).toMatch(/^fpki_devices_expiring_by_month\{month="later"\} 0$/m)
 })
 
 /** So many devices of a fleet that asks for new certificates on one day are simulated. */

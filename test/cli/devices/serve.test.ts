@@ -1,7 +1,7 @@
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test, vi } from 'vitest'
-import { newServerIdentity } from '../../server/registration/tls.js'
+import { newServerIdentity, newStation } from '../../server/registration/tls.js'
 import { output, temporaryDirectory } from '../../support/cli.js'
 import { deviceCsr } from '../../support/device-requests.js'
 import { listeningManager } from '../../support/listening-manager.js'
@@ -240,7 +240,8 @@ describe('is refused', () => {
   const refused = async (words: readonly string[], change = async (_: Made) => {}) => {
     const made = await copiedPki()
     await change(made)
-    return made.home.fpki(['devices', 'serve', made.directory, ...SERVERS, ...words])
+    const servers = words.includes('--register') ? SERVERS : []
+    return made.home.fpki(['devices', 'serve', made.directory, ...servers, ...words])
   }
   const address = ['--register', '127.0.0.1:0', '--no-tls']
 
@@ -289,16 +290,39 @@ describe('is refused', () => {
     ],
     [[...address, '--token-header', 'a b'], 'name of a header', '--token-header'],
     [[...address, '--cloud', 'maybe'], 'queue', '--cloud'],
-    [[], 'There is nothing to serve', '--register, --est'],
+    [[], 'There is nothing to serve', '--register, --est, --ocsp'],
     [[...address, '--adopt'], '--adopt is about EST', '--est HOST:PORT'],
     [['--est', '127.0.0.1:0', '--no-tls'], 'EST is never served without TLS', '--no-tls'],
+    [[...address, '--est-status', '200'], '--est-status is about EST', '--est HOST:PORT'],
+    [['--ocsp', '127.0.0.1:0', '--cloud', 'off'], '--cloud is about registration', '--register HOST:PORT'],
+    [['--est', '127.0.0.1:0', '--gateway', 'https://a'], '--gateway is about registration', '--register HOST:PORT'],
     [['--est', 'nowhere'], 'Invalid address', '--est'],
+    [['--est', '127.0.0.1:0', '--tls-cert', 'a'], 'must be used together', 'neither'],
     [['--est', '127.0.0.1:0', '--client-map', 'a.csv'], '--client-map needs --client-ca', ''],
     [['--est', '127.0.0.1:0', '--client-ca', 'none.pem'], 'No such file', '--client-ca'],
     [['--est', '127.0.0.1:0', '--renew-from', '100'], 'from 0 to 99', ''],
     [['--est', '127.0.0.1:0'], 'has no certificate for an EST server', 'fpki est authorize'],
   ])('with %j', async (words, text, hint) => {
     expectWords(await refused(words), { status: 2, code: 'ERR_USAGE', names: [text, hint] })
+  })
+
+  test('with EST in a kit, which has no root key to authorize it', async () => {
+    const made = await copiedPki()
+    const kit = join(made.home.path, 'kit')
+    expect(await made.home.fpki(['ca', 'export-kit', made.directory, kit, '--ca', 'local-ca'])).toMatchObject({
+      status: 0,
+    })
+    const names = ['fpki ca sign CSR --pki-dir DIR --profile tls-server --out est.pem', '--tls-cert']
+    const all = await made.home.fpki(['devices', 'serve', kit, '--est', '127.0.0.1:0'])
+    expectWords(all, { status: 2, code: 'ERR_USAGE', names })
+    expect(all.stderr).not.toContain('est authorize')
+  })
+
+  test('with a certificate that is not for servers', async () => {
+    const { certPath, keyPath } = await newStation()
+    const files = ['--tls-cert', certPath, '--tls-key', keyPath]
+    const all = await refused(['--est', '127.0.0.1:0', ...files])
+    expectWords(all, { status: 6, code: 'ERR_BAD_CERTIFICATE', names: [certPath, 'no serverAuth', '--tls-cert'] })
   })
 
   test('on a port in use', async () => {

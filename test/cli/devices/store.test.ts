@@ -131,6 +131,11 @@ describe('devices store copy', () => {
     expect(copyStoreResult.parse(JSON.parse(moved.stdout))).toMatchObject({
       ...{ from: `sqlite:${path('devices.sqlite')}`, to: url, devices: 3, certificates: 3, keptAs: null },
     })
+    const again = await run('devices', 'store', 'copy', directory, '--to', url)
+    expect(again).toMatchObject({
+      status: 3,
+      stderr: expect.stringContaining(`To move it from there: --from '${url}'`),
+    })
     const refused = { status: 3, stderr: expect.stringContaining('[ERR_STORE_MOVED]') }
     expect(await issue()).toMatchObject(refused)
     expect(await run('devices', 'list', directory)).toMatchObject(refused)

@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { ALL_DEVICES } from '../../../src/devices/register.js'
+import { FpkiError } from '../../../src/errors.js'
 import { batchesInThisThread } from '../../../src/issuance/device-batch/in-this-thread.js'
 import { thisMachine } from '../../../src/machine/index.js'
 import type { RegistrationPorts } from '../../../src/operations/registration/options.js'
@@ -82,4 +83,20 @@ test('a token that hangs fails the ping after some seconds, and is asked again w
   service.later(4000)
   expect((await service.get('/sign')).status).toBe(200)
   expect((await service.register(token)).status).toBe(201)
+})
+
+test('a register that can never work again ends the service with the reason, so that systemd starts another', async () => {
+  const scene = await registrationScene()
+  await scene.token()
+  let fail: (reason: FpkiError) => void = () => undefined
+  const failure = new Promise<FpkiError>((resolve) => {
+    fail = resolve
+  })
+  const service = await realService(scene, new Date(), { failure })
+  expect((await service.get('/readyz')).status).toBe(200)
+  const reason = new FpkiError('ERR_THREAD', 'The thread died.', 'Start it again.')
+  fail(reason)
+  await expect(service.ended()).rejects.toBe(reason)
+  expect(service.log()).toContain('"code":"ERR_THREAD"')
+  await expect(service.get('/readyz')).rejects.toThrow('ECONNREFUSED')
 })

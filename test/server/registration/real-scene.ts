@@ -1,4 +1,5 @@
 import { onTestFinished } from 'vitest'
+import type { FpkiError } from '../../../src/errors.js'
 import { embeddedPortsOn, thisMachine } from '../../../src/machine/index.js'
 import { openRegistration } from '../../../src/operations/registration/open-registration.js'
 import type { RegistrationOptions, RegistrationPorts } from '../../../src/operations/registration/options.js'
@@ -16,13 +17,19 @@ export interface RealService {
   register(token: string, device?: Pick<ReturnType<typeof deviceCsr>, 'uuid' | 'pem'>): Promise<ClientAnswer>
   later(milliseconds: number): void
   log(): string
+  /** Settles when it has ended. */
+  ended(): Promise<void>
 }
 
 /** Starts it; it ends with the test. */
 export async function realService(
   scene: RegistrationScene,
   start: Date,
-  changes: { readonly options?: Partial<RegistrationOptions>; readonly ports?: Partial<RegistrationPorts> } = {},
+  changes: {
+    readonly options?: Partial<RegistrationOptions>
+    readonly ports?: Partial<RegistrationPorts>
+    readonly failure?: Promise<FpkiError>
+  } = {},
 ): Promise<RealService> {
   let now = start.getTime()
   let log = ''
@@ -33,7 +40,9 @@ export async function realService(
     ...embeddedPortsOn({ ...thisMachine(quickLocks()), clock }, stop.signal),
     open: async () => {
       const registration = await openRegistration(scene.options(changes.options), registrationPorts)
-      return { registration, renewal: null, ocsp: null, close: registration.close }
+      const life = async () => ({ denied: 0, unconfirmed: 0, expiring: [] })
+      const register = changes.failure === undefined ? {} : { failure: changes.failure }
+      return { registration, renewal: null, ocsp: null, life, register, close: registration.close }
     },
     estIdentity: () => Promise.reject(new Error('EST is not served')),
     manager: { ready: async () => undefined, stopping: async () => undefined },
@@ -50,12 +59,13 @@ export async function realService(
   }
   const services = { registration, est: null, ocsp: null }
   const options = { directory: scene.directory, ...services, status: '127.0.0.1:0', isQuiet: false }
+  let ended = Promise.resolve()
   const { url, status } = await new Promise<ServeDevicesResult>((resolve, reject) => {
-    const ended = serveDevices(options, ports, resolve)
+    ended = serveDevices(options, ports, resolve)
     ended.catch(reject)
     onTestFinished(() => {
       stop.abort()
-      return ended
+      return changes.failure === undefined ? ended : ended.catch(() => undefined)
     })
   })
   return {
@@ -69,5 +79,6 @@ export async function realService(
       now += milliseconds
     },
     log: () => log,
+    ended: () => ended,
   }
 }

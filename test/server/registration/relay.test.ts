@@ -156,6 +156,7 @@ test('a service that another CA vouches for gets nothing', async () => {
   const answer = await send({ api: relay.url }, { method: 'GET', path: '/sign' })
   expect(answer.status).toBe(503)
   expect(relay.log()).toMatch(/SELF_SIGNED|self-signed/)
+  expect(relay.log()).toContain('Pass --ca FILE')
   expect(service.proofs).toEqual([])
 })
 

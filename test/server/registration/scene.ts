@@ -53,7 +53,7 @@ function fakeService(): FakeService {
       if (service.outcome instanceof Error) throw service.outcome
       return service.outcome
     },
-    state: async () => ({ lines: [], outbox: null, life: { denied: 0, unconfirmed: 0, expiring: [] } }),
+    state: async () => ({ lines: [], outbox: null }),
     close: async () => undefined,
   }
   return service

@@ -107,7 +107,9 @@ function deviceLine({ devices }: PkiStatus, quiet: boolean): readonly string[] {
   return [
     `  ${counted(count, 'device')}, ${production} in production${soon}`,
     ...(denied + unconfirmed === 0 ? [] : [`  denied: ${denied}; renewals not confirmed yet: ${unconfirmed}`]),
-    ...(months.length === 0 ? [] : [`  expiring: ${months.map((one) => `${one.month} ${one.devices}`).join(', ')}`]),
+    ...(months.length === 0
+      ? []
+      : [`  expiring by month: ${months.map((one) => `${one.month}: ${one.devices}`).join(', ')}`]),
   ]
 }
 

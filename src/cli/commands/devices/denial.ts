@@ -64,7 +64,7 @@ async function change(
     confirm: (plan) => confirm(questionOf(plan, reason), flags, io),
   })
   if (flags.json) printJson(io, changed)
-  else for (const line of report(changed)) progress.note(line)
+  else for (const line of report(changed, uuids)) progress.note(line)
 }
 
 /** null: stdin. */
@@ -81,7 +81,7 @@ function questionOf({ changing }: DenialPlan, reason: DenialChange) {
   return { summary: [], dangers, question: changing.length === 1 ? 'Deny it?' : 'Deny them?', ask: 'dangers' as const }
 }
 
-function report(result: ChangeDenialsResult): readonly string[] {
+function report(result: ChangeDenialsResult, uuids: readonly string[]): readonly string[] {
   const { action, devices, changed, madeFinal, reason, dryRun } = result
   const verb = action === 'deny' ? (dryRun ? 'Would deny' : 'Denied') : dryRun ? 'Would allow' : 'Allowed'
   const how = action === 'deny' ? ` (${reason})` : ''
@@ -91,14 +91,19 @@ function report(result: ChangeDenialsResult): readonly string[] {
     `${verb} ${counted(changed, 'device')}${how}.`,
     ...(madeFinal > 0 ? [`On hold before, and denied for ever now: ${counted(madeFinal, 'device')}.`] : []),
     ...(unchanged > 0 ? [`Unchanged, because ${why}: ${counted(unchanged, 'device')}.`] : []),
-    ...(dryRun || changed === 0 ? [] : nextSteps(result)),
+    ...(dryRun || changed === 0 ? [] : nextSteps(result, uuids)),
   ]
 }
 
-function nextSteps({ action, reason, queued, directory }: ChangeDenialsResult): readonly string[] {
+function nextSteps(
+  { action, reason, queued, directory, devices, changed }: ChangeDenialsResult,
+  uuids: readonly string[],
+): readonly string[] {
   const word = shellWord(directory)
-  const hold = `\`fpki devices allow ${word} UUID\` ends a hold; \`fpki devices deny ${word} UUID --reason keyCompromise\` makes it final.`
-  const effect = action === 'deny' ? 'accept them' : 'refuse them'
+  const [only] = uuids
+  const which = only !== undefined && devices === 1 ? only.toLowerCase() : 'UUID'
+  const hold = `\`fpki devices allow ${word} ${which}\` ends a hold; \`fpki devices deny ${word} ${which} --reason keyCompromise\` makes it final.`
+  const effect = `${action === 'deny' ? 'accept' : 'refuse'} ${changed === 1 ? 'it' : 'them'}`
   return [
     ...(reason !== null && !isFinal(reason) ? [hold] : []),
     `Gateways still ${effect}: give them new lists with \`fpki devices publish ${word} --nginx-map FILE\`.`,

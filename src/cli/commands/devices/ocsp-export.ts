@@ -1,4 +1,5 @@
 import { namedFactory } from '../../../config/settings.js'
+import { counted } from '../../../counted.js'
 import { deviceFiles } from '../../../machine/devices.js'
 import { thisMachine } from '../../../machine/index.js'
 import { exportAnswers } from '../../../operations/ocsp/export-answers.js'
@@ -14,13 +15,15 @@ export interface OcspExportFlags extends CommonFlags, HsmFlags {
   readonly out: string
   readonly ca?: string
   /** In seconds. */
-  readonly validity: number
+  readonly validity?: number
   readonly store?: string
 }
 
+const WEEK = 7 * 86_400
+
 /** `fpki devices ocsp-export <directory>` */
 export async function ocspExport(directory: string, flags: OcspExportFlags, io: Io): Promise<void> {
-  const { out, ca = null, validity } = flags
+  const { out, ca = null, validity = WEEK } = flags
   const machine = thisMachine(io.machine)
   const progress = progressOn(io, flags)
   const result = await exportAnswers(
@@ -36,5 +39,7 @@ export async function ocspExport(directory: string, flags: OcspExportFlags, io: 
   if (flags.json) return printJson(io, result)
   const { good, revoked, folder, validUntil } = result
   const until = validUntil === null ? '' : `, valid until ${validUntil}`
-  progress.note(`Wrote ${good + revoked} answers (${good} good, ${revoked} revoked) to ${printable(folder)}${until}`)
+  progress.note(
+    `Wrote ${counted(good + revoked, 'answer')} (${good} good, ${revoked} revoked) to ${printable(folder)}${until}.`,
+  )
 }

@@ -53,7 +53,7 @@ export async function writeLists(directory: string, flags: ListFlags, io: Io): P
 function checkCrlFlags({ crl, ca, crlValidity }: ListFlags): void {
   if (crl !== undefined || (ca === undefined && crlValidity === undefined)) return
   const flag = ca === undefined ? '--crl-validity' : '--ca'
-  throw new FpkiError('ERR_USAGE', `${flag} needs --crl FILE.`, 'See fpki devices publish --help.')
+  throw new FpkiError('ERR_USAGE', `${flag} needs --crl FILE.`, 'See `fpki devices publish --help`.')
 }
 
 function report({ nginxMap, crl }: PublishListsResult): readonly string[] {

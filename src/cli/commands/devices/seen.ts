@@ -1,3 +1,4 @@
+import { counted } from '../../../counted.js'
 import { deviceFiles } from '../../../machine/devices.js'
 import { thisMachine } from '../../../machine/index.js'
 import { type SeenDevicesResult, seenDevices } from '../../../operations/devices/seen/seen-devices.js'
@@ -31,7 +32,7 @@ export async function seen(directory: string, flags: SeenFlags, io: Io): Promise
 
 function report({ lines, unreadable, certificates, unknown, first, superseded }: SeenDevicesResult): readonly string[] {
   return [
-    `Read ${lines} lines with ${certificates} different certificates; ${unknown} of them are unknown or have expired.`,
+    `Read ${counted(lines, 'line')} with ${counted(certificates, 'certificate')}; unknown or expired: ${unknown}.`,
     ...(unreadable > 0 ? [`Lines without a serial number or fingerprint: ${unreadable}.`] : []),
     `Seen for the first time: ${first}. Older certificates that ended with that: ${superseded}.`,
   ]

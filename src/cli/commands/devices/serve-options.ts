@@ -59,8 +59,10 @@ export function httpOptions(directory: string, flags: ServeDevicesFlags, io: Io)
   }
 }
 
-function tlsFilesOf({ tls, tlsCert, tlsKey, est }: ServeDevicesFlags, io: Io): KeyPairFiles | null {
+function tlsFilesOf({ tls, tlsCert, tlsKey, est, register }: ServeDevicesFlags, io: Io): KeyPairFiles | null {
   const isIncomplete = (tlsCert === undefined) !== (tlsKey === undefined)
+  if (isIncomplete && register === undefined)
+    throw new FpkiError('ERR_USAGE', '--tls-cert and --tls-key must be used together.', 'Pass both, or neither.')
   // With EST beside it, they are for EST.
   if (isIncomplete || (!tls && est === undefined && tlsCert !== undefined)) {
     const hint = 'Pass both, or neither to let fpki issue a certificate, or only --no-tls.'
@@ -71,12 +73,28 @@ function tlsFilesOf({ tls, tlsCert, tlsKey, est }: ServeDevicesFlags, io: Io): K
     : { certificate: filePath(tlsCert, io), key: filePath(tlsKey, io) }
 }
 
-/** EST is HTTPS always (RFC 7030, 3.3); what is about EST needs EST. */
+/** EST is HTTPS always (RFC 7030, 3.3); what is about a service needs that service. */
 function requireFlagsOf(flags: ServeDevicesFlags): void {
-  const { register, est, tls, insecureHttp } = flags
+  const { register, est, ocsp, tls, insecureHttp } = flags
   if (est !== undefined && register === undefined && (!tls || insecureHttp !== undefined))
     throw new FpkiError('ERR_USAGE', 'EST is never served without TLS.', 'Leave out --no-tls and --insecure-http.')
-  const ofEst = {
+  // Without any of them, that is what is wrong.
+  if (register === undefined && est === undefined && ocsp === undefined) return
+  if (register === undefined) requireUnused('registration', '--register', ofRegistration(flags))
+  if (est === undefined) requireUnused('EST', '--est', ofEst(flags))
+  if (ocsp === undefined) requireUnused('OCSP', '--ocsp', { '--ocsp-validity': flags.ocspValidity })
+}
+
+function ofRegistration({ tlsName, insecureHttp, cloud, gateway, ostree }: ServeDevicesFlags) {
+  return {
+    ...{ '--tls-name': tlsName, '--insecure-http': insecureHttp, '--cloud': cloud },
+    ...{ '--gateway': gateway, '--ostree': ostree },
+  }
+}
+
+function ofEst(flags: ServeDevicesFlags) {
+  return {
+    '--est-status': flags.estStatus === 'auto' ? undefined : flags.estStatus,
     '--client-ca': flags.clientCa,
     '--client-map': flags.clientMap,
     '--renew-expired': flags.renewExpired,
@@ -84,17 +102,12 @@ function requireFlagsOf(flags: ServeDevicesFlags): void {
     '--overlap': flags.overlap,
     '--adopt': flags.adopt,
   }
-  if (flags.ocspValidity !== undefined && flags.ocsp === undefined)
-    throw new FpkiError(
-      'ERR_USAGE',
-      '--ocsp-validity is about OCSP, which is not served.',
-      'Add --ocsp HOST:PORT, or leave it out.',
-    )
-  const [unused] = Object.entries(ofEst).find(([, value]) => value !== undefined) ?? []
-  if (est !== undefined || unused === undefined) return
-  throw new FpkiError(
-    'ERR_USAGE',
-    `${unused} is about EST, which is not served.`,
-    'Add --est HOST:PORT, or leave it out.',
-  )
+}
+
+/** Throws ERR_USAGE when one of the flags of a service that is not served was given. */
+function requireUnused(service: string, address: string, flags: Readonly<Record<string, unknown>>): void {
+  const [used] = Object.entries(flags).find(([, value]) => value !== undefined) ?? []
+  if (used === undefined) return
+  const hint = `Add ${address} HOST:PORT, or leave it out.`
+  throw new FpkiError('ERR_USAGE', `${used} is about ${service}, which is not served.`, hint)
 }

@@ -4,8 +4,6 @@ import { withStore } from '../../options.js'
 import type { Io } from '../../output.js'
 import { parseDuration } from '../lines/line-options.js'
 
-const WEEK = 7 * 86_400
-
 /** Adds `fpki devices ocsp-export`. */
 export function addOcspExport(devices: Command, io: Io): void {
   const exporting = devices
@@ -14,7 +12,7 @@ export function addOcspExport(devices: Command, io: Io): void {
     .argument('<directory>', 'PKI directory or kit')
     .requiredOption('--out <folder>', 'folder for the answers; those that are there are replaced')
     .option('--ca <name>', 'only certificates of this local CA; default: those of all')
-    .option('--validity <time>', 'how long the answers are valid, 1m to 10d; default: 7d', parseDuration, WEEK)
+    .option('--validity <time>', 'how long the answers are valid, 1m to 10d; default: 7d', parseDuration)
   withStore(exporting)
   withHsmOptions(exporting)
     .addHelpText('after', EXAMPLE)

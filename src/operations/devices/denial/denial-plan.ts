@@ -88,7 +88,9 @@ function unknownDevices(uuids: readonly string[], choice: RegisterChoice): FpkiE
   const many = uuids.length > 1
   return new FpkiError(
     'ERR_NO_DEVICE',
-    `The device register has no ${many ? `such ${uuids.length} devices` : 'such device'}: ${firstOf(uuids)}.`,
+    many
+      ? `${uuids.length} devices are not in the device register: ${firstOf(uuids)}.`
+      : `The device register has no device ${firstOf(uuids)}.`,
     `Nothing was changed. Correct or remove ${many ? 'them' : 'it'}; \`fpki devices list ${directoryWords(choice)} --csv\` lists the devices.`,
   )
 }

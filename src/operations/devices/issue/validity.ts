@@ -2,8 +2,7 @@ import { FpkiError } from '../../../errors.js'
 import { rfc3339 } from '../../../pki/describe.js'
 import { DEVICE } from '../../../pki/profiles.js'
 import { type Validity, validityFrom } from '../../../pki/validity.js'
-import { shellWord } from '../../../shell-word.js'
-import type { DeviceIssuer } from '../open-issuer.js'
+import { anotherCa, type DeviceIssuer } from '../open-issuer.js'
 import type { IssueBatch, IssueBatchPorts } from './terms.js'
 
 /** A certificate may be some minutes older than its dates: they begin an hour early (docs/profile.md#validity). */
@@ -34,6 +33,6 @@ function capped({ ca, file }: DeviceIssuer, { notAfter }: Validity): string {
 }
 
 function expired({ file, ca }: DeviceIssuer, directory: string): FpkiError {
-  const hint = `Create another device CA with \`fpki ca add-device-ca ${shellWord(directory)} --local-ca --local-ca-filename NAME\`.`
+  const hint = `Create another device CA with ${anotherCa(directory)}.`
   return new FpkiError('ERR_CLOCK', `${file} expired on ${rfc3339(ca.notAfter)}.`, hint)
 }

@@ -37,6 +37,10 @@ export async function checkListFile(
     })
   const kind = await files.kindOf(path)
   if (kind === null) return
+  if (kind === 'directory')
+    throw new FpkiError('ERR_BAD_FILE', `Cannot write ${path}: it is a folder.`, 'Name a file in the folder.', {
+      option,
+    })
   const file = kind === 'file' ? await files.openToRead(path, MAX_BYTES) : null
   try {
     const head = file === null ? null : Buffer.from(await file.read(0, HEAD))

@@ -5,6 +5,7 @@ import type { KeyAccess } from '../../../keystore/root-key.js'
 import { rfc3339 } from '../../../pki/describe.js'
 import { openPki } from '../../open-pki.js'
 import { publishedFacts } from '../../registration/publish-outbox.js'
+import { requireOutside } from '../issue/check-options.js'
 import { requireToWrite } from '../lines/change-register.js'
 import { type RegisterChoice, requireRegister } from '../open-register.js'
 import {
@@ -70,7 +71,7 @@ export interface PublishListsPorts extends RegisterPorts, Pick<ListFilePorts, 'b
 /**
  * Writes the lists by which gateways refuse devices, from the register. An earlier list is replaced atomically.
  *
- * @throws FpkiError as openPki, openDeviceRegister, checkListFile, planDeviceCrl and writeDeviceCrl; ERR_NOT_INITIALIZED without a register; the
+ * @throws FpkiError ERR_USAGE when a list would be in the PKI directory; as openPki, openDeviceRegister, checkListFile, planDeviceCrl and writeDeviceCrl; ERR_NOT_INITIALIZED without a register; the
  *   reason of the signal
  */
 export async function publishLists(
@@ -80,7 +81,10 @@ export async function publishLists(
   const pki = await openPki(ports.files, options.directory, options.factory)
   const now = ports.clock()
   const { access, signal } = ports
-  const { nginxMap } = options
+  const { nginxMap, directory } = options
+  const { files } = ports
+  if (nginxMap !== null) await requireOutside(nginxMap, { directory, what: 'a deny list', option: 'nginxMap' }, files)
+  if (options.crl !== null) await requireOutside(options.crl.path, { directory, what: 'a CRL', option: 'crl' }, files)
   if (nginxMap !== null) await checkListFile(nginxMapFile(nginxMap), ports)
   const crl = options.crl === null ? null : await planDeviceCrl(options.crl, { pki, now }, ports)
   // The number of a CRL is taken from the register.

@@ -1,7 +1,7 @@
 import type { KeyObject } from 'node:crypto'
 import type { CredentialStore } from '../../../devices/credential-store.js'
 import type { DeviceRegister, LineStore } from '../../../devices/register.js'
-import type { FpkiCode, FpkiOption } from '../../../errors.js'
+import type { FpkiCode, FpkiError, FpkiOption } from '../../../errors.js'
 import type { RoundTerms } from '../../devices/issue/terms.js'
 import type { Packed } from './chunk-message.js'
 
@@ -40,6 +40,8 @@ export interface ChunkTerms extends Omit<RoundTerms, 'issuer' | 'plans'> {
 
 /** The register of a service, which may be beside the thread that issues. */
 export interface IssuingRegister extends ServiceRegister {
+  /** Resolves to the reason when it can never work again: its thread died. */
+  readonly failure?: Promise<FpkiError>
   readonly issuing?: IssuingThread
 }
 

@@ -33,7 +33,7 @@ interface Waiting {
 export async function registerInThread(
   options: SqliteOptions,
   program: string,
-): Promise<IssuingRegister & { readonly issuing: IssuingThread }> {
+): Promise<IssuingRegister & { readonly issuing: IssuingThread; readonly failure: Promise<FpkiError> }> {
   const thread = startThread(options, program)
   try {
     await thread.opened
@@ -68,6 +68,7 @@ export async function registerInThread(
       state: call('outbox.state'),
     },
     issuing: { open: call('issuing.open'), issue: call('issuing.issue') },
+    failure: thread.failure,
     close: thread.close,
   }
 }
@@ -128,13 +129,18 @@ function startThread(workerData: SqliteOptions, program: string) {
     if ('result' in answer) call?.resolve(answer.result)
     else call?.reject('error' in answer ? errorOf(answer.error) : answer.bug)
   })
-  worker.on('error', (error) => end(threadEnded(error.message, error)))
-  worker.on('exit', (status) => end(threadEnded(`exit status ${status}`)))
+  const failure = newPromise<FpkiError>()
+  const die = (reason: FpkiError) => {
+    if (ended === null) failure.resolve(reason)
+    end(reason)
+  }
+  worker.on('error', (error) => die(threadEnded(error.message, error)))
+  worker.on('exit', (status) => die(threadEnded(`exit status ${status}`)))
   const closeOnce = () => {
     closing ??= close()
     return closing
   }
-  return { opened, call, close: closeOnce, terminate: () => worker.terminate() }
+  return { opened, call, failure: failure.promise, close: closeOnce, terminate: () => worker.terminate() }
 }
 
 function newPromise<Out>() {

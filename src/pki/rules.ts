@@ -8,6 +8,7 @@ import { sameOctets } from './octets.js'
 import { lifetimeOf, lifetimeText, type Profile, type ProfileExtension } from './profiles.js'
 import { keyIdentifier } from './public-key.js'
 import type { TbsCertificate } from './read-certificate.js'
+import { serialToHex } from './serial.js'
 import { ECDSA_OF_CURVE } from './signature.js'
 import { type CertificateTemplate, extensionsFor, issuerKeyIdentifier } from './template.js'
 import { latestEnd, type Validity } from './validity.js'
@@ -39,7 +40,7 @@ export const RULES: readonly Rule[] = [
       serialNumberOctets <= 20 &&
       serialNumber === BigInt(`0x${Buffer.from(template.serialNumber).toString('hex')}`)
         ? null
-        : `unexpected serial number ${serialNumber} (${serialNumberOctets} octets)`,
+        : `unexpected serial number ${serialToHex(serialNumber)} (${serialNumberOctets} octets)`,
   },
   {
     id: 'signature-algorithm',

@@ -102,6 +102,7 @@ export type FpkiOption =
   | 'shares'
   | 'shipped'
   | 'since'
+  | 'start'
   | 'status'
   | 'store'
   | 'tlsFiles'
@@ -113,6 +114,7 @@ export type FpkiOption =
   | 'uses'
   | 'uuid'
   | 'validity'
+  | 'with'
   | 'withDevices'
 
 /**

@@ -426,6 +426,27 @@ export {
   abandonWorkResult,
 } from './operations/resume/abandon.js'
 export {
+  type CrossSignOptions,
+  type CrossSignPorts,
+  type CrossSignResult,
+  crossSign,
+  crossSignResult,
+} from './operations/root-change/cross-sign.js'
+export {
+  type PlanRootChangeOptions,
+  type PlanRootChangeResult,
+  planRootChange,
+  planRootChangeResult,
+} from './operations/root-change/plan-root-change.js'
+export {
+  type RenewRootOptions,
+  type RenewRootPlan,
+  type RenewRootPorts,
+  type RenewRootResult,
+  renewRoot,
+  renewRootResult,
+} from './operations/root-change/renew-root.js'
+export {
   authorizeEst,
   type CertifyServerOptions,
   type CertifyServerResult,

@@ -344,6 +344,12 @@ const NOT_TRIED: Readonly<Record<string, readonly string[]>> = {
     'fpki hsm list',
     'fpki hsm list --verbose --hsm-module …',
   ],
+  'a plan of years, which the tests of ca plan-root-change read': [
+    'fpki ca add-device-ca … --online-ca',
+    'fpki ca cross-sign … --with NEW',
+    'fpki ca renew-root …',
+    'fpki devices count …',
+  ],
   'a server, or somebody else who changes the factory at the same time': [
     'fpki api token create --factory NAME',
     'fpki ca revoke-device-ca ……',

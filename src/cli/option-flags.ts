@@ -62,6 +62,7 @@ const FLAGS: Readonly<Record<FpkiOption, string>> = {
   shares: '--shares',
   shipped: '--shipped',
   since: '--since',
+  start: '--start',
   status: '--status',
   store: '--store',
   tlsFiles: '--tls-cert and --tls-key',
@@ -73,6 +74,7 @@ const FLAGS: Readonly<Record<FpkiOption, string>> = {
   uses: '--uses',
   validity: '--validity',
   uuid: '--uuid',
+  with: '--with',
   withDevices: '--no-devices',
 }
 

@@ -1,6 +1,8 @@
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { FpkiError } from '../errors.js'
+import { readPemCertificate } from '../pki/read-certificate.js'
+import { sameRoot } from '../pki/same-root.js'
 import type { DurableFiles, FolderEntry } from '../ports.js'
 import { sha256 } from '../sha256.js'
 import { readJsonFile } from '../storage/json-file.js'
@@ -45,7 +47,7 @@ export interface HistoryFiles {
   thinSnapshots(): Promise<readonly string[]>
   /**
    * Removes a key from all snapshots and abandoned files, once it has another place. `of-root`: whatever has its name beside
-   * the same root certificate, such as factory_ca.key encrypted otherwise; `same`: only the content that it has now.
+   * the same root certificate or one that it renews, such as factory_ca.key encrypted otherwise; `same`: only the content that it has now.
    */
   removeFromSnapshots(name: string, which: 'of-root' | 'same'): Promise<void>
 }
@@ -107,11 +109,23 @@ export function historyFiles(files: DurableFiles, path: string): HistoryFiles {
         const isOfRoot =
           which === 'of-root' &&
           root !== null &&
-          (await readOrNull(files, place, PKI_FILES.rootCertificate))?.sha256 === root.sha256
+          isSameRoot(await readOrNull(files, place, PKI_FILES.rootCertificate), root)
         const isSame = own !== null && (await readOrNull(files, place, name))?.sha256 === own.sha256
         if (isOfRoot || isSame) await files.remove(join(place, name))
       }
     },
+  }
+}
+
+/** Whether a file has the root certificate, or one that it renews: they have one key. */
+function isSameRoot(file: DirectoryFile | null, root: DirectoryFile): boolean {
+  if (file === null || file.sha256 === root.sha256) return file !== null
+  try {
+    const [one, other] = [file, root].map(({ text }) => readPemCertificate(text, PKI_FILES.rootCertificate))
+    return one !== undefined && other !== undefined && sameRoot(one, other)
+  } catch (error) {
+    if (error instanceof FpkiError) return false
+    throw error
   }
 }
 

@@ -9,6 +9,8 @@ export const LEARNING_STEPS: Readonly<Record<JournalledCommand, readonly string[
   'ca create': ['keys', 'requests'],
   'ca root-csr': ['key'],
   'ca import-root': [],
+  'ca cross-sign': [],
+  'ca renew-root': [],
   'ca rotate-tls': ['request'],
   'est authorize': ['request'],
   'ca add-device-ca': ['keys'],

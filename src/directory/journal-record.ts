@@ -111,6 +111,18 @@ const importRootJournal = journalOf('ca import-root', {
   facts: {},
 })
 
+const crossSignJournal = journalOf('ca cross-sign', {
+  /** The other PKI directory, absolute. */
+  options: { with: text },
+  facts: {},
+})
+
+const renewRootJournal = journalOf('ca renew-root', {
+  /** The fingerprint of the certificate that is renewed. */
+  options: { renews: fingerprint },
+  facts: {},
+})
+
 const ofFactory = { factory: text, api: text }
 
 function serverJournal<Command extends string>(command: Command) {
@@ -153,8 +165,17 @@ const changes = [
   crlJournal('ca enable-device-ca'),
 ] as const
 
+/** Commands that sign for roots, and use no Factory API. */
+const ofRoots = [crossSignJournal, renewRootJournal] as const
+
 /** Every command that can be abandoned. */
-const abandonable = z.discriminatedUnion('command', [createJournal, rootCsrJournal, importRootJournal, ...changes])
+const abandonable = z.discriminatedUnion('command', [
+  createJournal,
+  rootCsrJournal,
+  importRootJournal,
+  ...ofRoots,
+  ...changes,
+])
 
 /** All that abandoning does is decided before anything moves. */
 const abandonJournal = journalOf(ABANDON, {
@@ -176,6 +197,7 @@ export const journal = z.discriminatedUnion('command', [
   createJournal,
   rootCsrJournal,
   importRootJournal,
+  ...ofRoots,
   ...changes,
   abandonJournal,
 ])

@@ -1,5 +1,5 @@
 import { FpkiError } from '../errors.js'
-import { FILE_MEANINGS, isReservedSuffix, ROOT_CSR } from './names.js'
+import { FILE_MEANINGS, isCrossCertificate, isReservedSuffix, ROOT_CSR } from './names.js'
 
 /** A portable file name that needs no quotes and is not hidden. */
 const FILE_NAME = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$/
@@ -30,6 +30,6 @@ function problemOf(stem: string): string | null {
   const folded = stem.toLowerCase()
   const base = folded.replace(/\.(pem|key)$/, '')
   const isTaken = [folded, base, `${base}.pem`, `${base}.key`].some((file) => TAKEN.includes(file))
-  if (isTaken) return 'it is the name of another PKI file'
+  if (isTaken || isCrossCertificate(`${folded}.pem`)) return 'it is the name of another PKI file'
   return isReservedSuffix(folded) ? 'its suffix is reserved for files of fpki' : null
 }

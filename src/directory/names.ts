@@ -58,6 +58,16 @@ export const ABANDONED_FOLDER = 'abandoned'
 /** Below it: the certificate that `devices serve` issued to itself, and its key. */
 export const REGISTRATION_FOLDER = 'registration'
 
+/** The cross-certificate for the root with this fingerprint (SHA-256, hex), signed by the root of the directory. */
+export function crossCertificateFile(fingerprint: string): string {
+  return `factory_ca.cross-${fingerprint.slice(0, 8)}.pem`
+}
+
+/** Whether it is such a name. */
+export function isCrossCertificate(name: string): boolean {
+  return /^factory_ca\.cross-[0-9a-f]{8}\.pem$/.test(name)
+}
+
 /** Whether it is the name of a private key. */
 export function isKeyFile(name: string): boolean {
   return /^[^.].*\.key$/.test(name)

@@ -2,11 +2,12 @@ import type { CertificateRole } from '../pki/describe.js'
 import { attributeValues } from '../pki/name.js'
 import type { Certificate } from '../pki/read-certificate.js'
 import type { InspectedDirectory } from './inspect.js'
-import { isCertificateFile, isKeyFile, PKI_FILES } from './names.js'
+import { isCertificateFile, isCrossCertificate, isKeyFile, PKI_FILES } from './names.js'
 
 /** The role of a certificate file by its name; any other `.pem` is a local CA (docs/profile.md#files). */
 export function roleOfFile(name: string): CertificateRole {
   if (name === PKI_FILES.rootCertificate) return 'root'
+  if (isCrossCertificate(name)) return 'cross'
   if (name === PKI_FILES.tlsCertificate) return 'tls'
   if (name === PKI_FILES.estTlsCertificate) return 'est-tls'
   return name === PKI_FILES.onlineCaCertificate ? 'online-ca' : 'local-ca'

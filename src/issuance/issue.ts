@@ -64,7 +64,7 @@ export async function issueCrl(template: CrlOrder, issuer: Signer, log: Issuance
 }
 
 /** Reports a wrong clock as such, rather than as an invalid certificate. Throws ERR_CLOCK. */
-function requireValid({ notBefore, notAfter, subject }: Certificate, now: Date): void {
+export function requireValid({ notBefore, notAfter, subject }: Certificate, now: Date): void {
   // Times in certificates have whole seconds.
   if (Math.floor(now.getTime() / 1000) * 1000 >= notBefore.getTime() && now < notAfter) return
   throw new FpkiError(

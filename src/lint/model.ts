@@ -10,7 +10,7 @@ import type { Curve } from '../ports.js'
 export type Severity = 'error' | 'warning' | 'notice'
 
 /** What a certificate is for. */
-export type Role = 'root' | 'device-ca' | 'tls' | 'device' | 'ocsp-responder'
+export type Role = 'root' | 'cross' | 'device-ca' | 'tls' | 'device' | 'ocsp-responder'
 
 /** The location of an item: its file, and the number of its PEM block, from 1. */
 export interface Place {

@@ -7,10 +7,10 @@ import type { FactoryApi, FactoryCertificates, VersionedCertificates } from '../
 import { checkFactoryName } from '../factory-name.js'
 import type { RootSigner } from '../keystore/root-key.js'
 import { attributeValues } from '../pki/name.js'
-import { sameOctets } from '../pki/octets.js'
 import { encodePem } from '../pki/pem.js'
 import { provesPossession } from '../pki/possession.js'
 import { type Certificate, readPemCertificate, readPemCertificates, readPemList } from '../pki/read-certificate.js'
+import { sameRoot } from '../pki/same-root.js'
 import type { DurableFiles, Signer } from '../ports.js'
 import { shellWord } from '../shell-word.js'
 import { checkAbsolute } from '../storage/absolute-path.js'
@@ -85,9 +85,12 @@ export function notInApi(
   )
 }
 
-/** Throws ERR_OTHER_ROOT when the root certificate in the Factory API (PEM) is not that of the directory. */
+/**
+ * Throws ERR_OTHER_ROOT when the root certificate in the Factory API (PEM) is not that of the directory, nor one that it
+ * renews: the API keeps the first one.
+ */
 export function requireSameRoot(rootCrt: string, { root, factory, directory }: OpenPki): void {
-  if (sameOctets(readPemCertificate(rootCrt, 'root-crt').der, root.der)) return
+  if (sameRoot(readPemCertificate(rootCrt, 'root-crt'), root)) return
   throw new FpkiError(
     'ERR_OTHER_ROOT',
     `The root certificate of the factory ${factory} in the Factory API is not the one in ${directory.path}.`,

@@ -1,7 +1,7 @@
 import { FpkiError } from '../errors.js'
 
 /** Parses a date (00:00 UTC) or an RFC 3339 time. `option` is for the message. Throws ERR_USAGE. */
-export function readTime(word: string, option: 'since' | 'from' | 'until' | 'to'): Date {
+export function readTime(word: string, option: 'since' | 'from' | 'until' | 'to' | 'start'): Date {
   const isTime = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d))?$/.test(word)
   const time = new Date(isTime ? word : Number.NaN)
   // Date accepts 30 February as a day in March.

@@ -46,7 +46,7 @@ export const certificateFacts = z.strictObject({
 export type CertificateFacts = z.infer<typeof certificateFacts>
 
 /** The role of a certificate in the hierarchy. */
-export const certificateRole = z.enum(['root', 'tls', 'est-tls', 'online-ca', 'local-ca'])
+export const certificateRole = z.enum(['root', 'cross', 'tls', 'est-tls', 'online-ca', 'local-ca'])
 
 /** See {@link certificateRole}. */
 export type CertificateRole = z.infer<typeof certificateRole>

@@ -34,6 +34,8 @@ export interface Profile {
   readonly days?: number
   /** All extensions, in fioctl's order. basicConstraints implies CA:TRUE. */
   readonly extensions: readonly ProfileExtension[]
+  /** The subject may be the issuer's name, with another key (self-issued: RFC 5280, 3.2). */
+  readonly maySelfIssue?: true
 }
 
 /** `factory_ca`: the root of trust. */
@@ -46,6 +48,23 @@ export const ROOT_CA: Profile = {
     { type: 'basicConstraints', critical: true, pathLenConstraint: null },
     { type: 'subjectKeyIdentifier', critical: false },
   ],
+}
+
+/**
+ * A root certified by another root, so that who trusts only one of them accepts both hierarchies (RFC 5280, 3.2; RFC 4210,
+ * 4.4). The path length allows a device CA, and nothing below that.
+ */
+export const CROSS_CA: Profile = {
+  name: 'cross-certificate',
+  years: 20,
+  extensions: [
+    { type: 'keyUsage', critical: true, usages: ['keyCertSign', 'cRLSign'] },
+    { type: 'extKeyUsage', critical: false, purposes: ['serverAuth', 'clientAuth'] },
+    { type: 'basicConstraints', critical: true, pathLenConstraint: 1 },
+    { type: 'subjectKeyIdentifier', critical: false },
+    { type: 'authorityKeyIdentifier', critical: false },
+  ],
+  maySelfIssue: true,
 }
 
 /** `online-ca` and `local-ca`, which sign the client certificates of devices. */

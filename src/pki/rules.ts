@@ -6,11 +6,11 @@ import { equivalentNames } from './name-comparison.js'
 import { nameProblem } from './name-strings.js'
 import { sameOctets } from './octets.js'
 import { lifetimeOf, lifetimeText, type Profile, type ProfileExtension } from './profiles.js'
-import { keyIdentifier } from './public-key.js'
+import { sameSpki } from './public-key.js'
 import type { TbsCertificate } from './read-certificate.js'
 import { serialToHex } from './serial.js'
 import { ECDSA_OF_CURVE } from './signature.js'
-import { type CertificateTemplate, extensionsFor, issuerKeyIdentifier } from './template.js'
+import { type CertificateTemplate, extensionsFor, issuerKeyIdentifier, subjectKeyIdentifier } from './template.js'
 import { latestEnd, type Validity } from './validity.js'
 
 /** What a TBSCertificate should be. */
@@ -78,10 +78,18 @@ export const RULES: readonly Rule[] = [
   {
     id: 'subject-not-issuer',
     cite: 'RFC 5280 7.1 and 6.1.3',
-    check: (tbs, { template: { issuer } }) =>
-      issuer === null || !equivalentNames(tbs.subject, issuer.subject)
+    check: (tbs, { template: { issuer, profile } }) =>
+      issuer === null || profile.maySelfIssue || !equivalentNames(tbs.subject, issuer.subject)
         ? null
         : "the subject equals the issuer's name (case and string types do not matter)",
+  },
+  {
+    id: 'key-not-issuer',
+    cite: 'RFC 5280 3.2',
+    check: ({ spki }, { template: { issuer, profile } }) =>
+      issuer === null || !profile.maySelfIssue || !sameSpki(spki, issuer.spki)
+        ? null
+        : "the public key is the issuer's own",
   },
   {
     id: 'public-key-kept',
@@ -148,7 +156,7 @@ function matchesTemplate(
         parsedExtensions.basicConstraints.pathLenConstraint === spec.pathLenConstraint
       )
     case 'subjectKeyIdentifier':
-      return sameOctets(parsedExtensions.subjectKeyIdentifier, keyIdentifier(template.spki))
+      return sameOctets(parsedExtensions.subjectKeyIdentifier, subjectKeyIdentifier(template))
     case 'authorityKeyIdentifier':
       return sameOctets(parsedExtensions.authorityKeyIdentifier, issuerKeyIdentifier(template))
     case 'subjectAltName':

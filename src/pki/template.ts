@@ -20,6 +20,8 @@ export interface CertificateTemplate {
   readonly issuer: Certificate | null
   /** For subjectAltName, if the profile has it; the extension is omitted when empty. */
   readonly names: readonly GeneralName[]
+  /** For a key that has another certificate already: the identifier in that one. Absent: computed from the key. */
+  readonly subjectKeyIdentifier?: Uint8Array | undefined
 }
 
 /**
@@ -29,6 +31,14 @@ export function extensionsFor({ profile, subject, names }: CertificateTemplate):
   return profile.extensions
     .filter(({ type }) => type !== 'subjectAltName' || names.length > 0)
     .map((spec) => (spec.type === 'subjectAltName' ? { ...spec, critical: subject.attributes.length === 0 } : spec))
+}
+
+/** The subjectKeyIdentifier: the one that the key has already, or the SHA-1 of the key (RFC 5280, 4.2.1.2, method 1). */
+export function subjectKeyIdentifier({
+  subjectKeyIdentifier: existing,
+  spki,
+}: Pick<CertificateTemplate, 'subjectKeyIdentifier' | 'spki'>): Uint8Array {
+  return existing ?? keyIdentifier(spki)
 }
 
 /**

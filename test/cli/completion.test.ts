@@ -117,9 +117,9 @@ describe('bash', () => {
 
 describe.each(['bash', 'zsh'] as const)('in an interactive %s, a Tab turns', (name) => {
   const lines = [
-    ['fpki ca cr', 'fpki ca create '],
+    ['fpki ca cre', 'fpki ca create '],
     ['fpki keys ca sh', 'fpki keys ca show '],
-    ['true; FOO="x y" fpki ca cr', 'true; FOO="x y" fpki ca create '],
+    ['true; FOO="x y" fpki ca cre', 'true; FOO="x y" fpki ca create '],
     ['fpki ca create --key', 'fpki ca create --key-type '],
     ['fpki ca show --factory a', 'fpki ca show --factory acme '],
     ['fpki ca show --factory=a', 'fpki ca show --factory=acme '],
@@ -161,7 +161,7 @@ describe.each(['bash', 'zsh'] as const)('in an interactive %s, a Tab turns', (na
 
 describe('fish', () => {
   const table: readonly (readonly [string, readonly string[]])[] = [
-    ['fpki ca cr', ['create\tcreate a Factory PKI, or resume an interrupted create']],
+    ['fpki ca cre', ['create\tcreate a Factory PKI, or resume an interrupted create']],
     ['fpki keys ca sh', ['show\tprint the certificates stored in the Factory API']],
     ['fpki ca create --key-type ', ['P-256', 'P-384']],
     ['fpki ca create --key-type=', ['--key-type=P-256', '--key-type=P-384']],

@@ -20,9 +20,10 @@ const TOKEN_FLAGS = [
 const LEVELS = levelsOf(buildProgram(silentIo(() => undefined)))
 /** The options for keys, in files or tokens. */
 const HSM_FLAGS = ['--passphrase-file', ...TOKEN_FLAGS]
-/** Their examples need an HSM, a server or a prompt; docs.test.ts runs those of the guide. */
+/** Their examples need an HSM, a server, a prompt or a second PKI; docs.test.ts runs those of the guide. */
 const WITHOUT_EXAMPLE = [
   'ca import-root',
+  'ca cross-sign',
   'hsm check',
   'login',
   'api serve',
@@ -88,7 +89,7 @@ describe('help', () => {
       ...common,
     ])
     expect(await flagsOf('show')).toEqual([
-      ...['--pretty', '--just-root', '--just-tls', '--just-device-cas', '--svg', '--mermaid'],
+      ...['--pretty', '--short', '--just-root', '--just-tls', '--just-device-cas', '--svg', '--mermaid'],
       ...common,
     ])
     expect(await flagsOf('report')).toEqual([
@@ -118,6 +119,13 @@ describe('help', () => {
       ...common,
     ])
     expect(await flagsOf('import-root')).toEqual(['--remove-key', ...HSM_FLAGS, ...common])
+    expect(await flagsOf('cross-sign')).toEqual([
+      ...['--with', '--with-passphrase-file', '--with-hsm-pin-file', '--with-hsm-uri'],
+      ...HSM_FLAGS,
+      ...common,
+    ])
+    expect(await flagsOf('renew-root')).toEqual(['--dry-run', '--yes', ...HSM_FLAGS, ...common])
+    expect(await flagsOf('plan-root-change')).toEqual(['--start', '--rollout', '--renewal', ...common])
     expect(await flagsOf('root-csr')).toEqual(['--out', '--encrypt-keys', '--key-type', ...HSM_FLAGS, ...common])
     expect(await flagsOf('check', 'hsm')).toEqual(['--key-type', ...TOKEN_FLAGS, ...common])
     expect(await flagsOf('list', 'hsm')).toEqual(['--hsm-module', '--hsm-init-args', ...common])
@@ -235,6 +243,7 @@ describe('the examples in help texts', () => {
       if (words === 'est show') await home.fpki(['est', 'authorize', join(home.path, 'acme')])
       if (words === 'ca update') await inShell(home, 'fpki ca show --just-device-cas > cas.pem')
       if (words === 'ca export') await inShell(home, '(umask 077; echo seventy-six trombones > phrase)')
+      if (words === 'ca cross-sign') await home.fpki(['ca', 'create', join(home.path, 'acme-2027'), '--quiet'])
       if (words === 'ca sign') await inShell(home, NEW_REQUEST)
       if (words === 'devices issue') await inShell(home, NEW_DEVICES)
       if (['ca backup', 'ca restore'].includes(words)) await inShell(home, NEW_PASSPHRASE)

@@ -62,6 +62,60 @@ describe('show --pretty', () => {
   })
 })
 
+describe('show --short', () => {
+  test('prints five lines a certificate, with the serial number as OpenSSL does', async () => {
+    const made = await copiedPki()
+    const { stdout } = await made.home.fpki(['ca', 'show', '--short'])
+    const lines = stdout.trimEnd().split('\n')
+    expect(lines).toHaveLength(5 * FILES.length)
+    for (const [at, file] of FILES.entries()) {
+      const [title, ...rows] = lines.slice(5 * at, 5 * at + 5)
+      const serial = (await x509(made.path(file), '-serial')).replace('serial=', '')
+      const fingerprint = (await x509(made.path(file), '-fingerprint', '-sha256')).replace(/^.*=/, '')
+      expect(title).toBe(TITLES[file])
+      expect(rows).toEqual([
+        expect.stringMatching(/^ {2}Subject {2}CN=.*, OU=acme$/),
+        `  Serial   ${(serial.match(/../g) ?? []).join(':')}`,
+        expect.stringMatching(/^ {2}Valid {4}\d{4}-\d\d-\d\d to \d{4}-\d\d-\d\d, \d+ days left$/),
+        `  SHA-256  ${fingerprint.replaceAll(':', '').toLowerCase()}`,
+      ])
+    }
+    for (const line of lines) expect(line.length).toBeLessThanOrEqual(80)
+  })
+
+  test('cannot be combined with another form', async () => {
+    const { home } = await copiedPki()
+    expect(await home.fpki(['ca', 'show', '--short', '--pretty'])).toMatchObject({ status: 2, stdout: '' })
+    expect(await home.fpki(['ca', 'show', '--short', '--json'])).toMatchObject({ status: 2 })
+  })
+})
+
+describe('with a PKI directory', () => {
+  test('local CAs are told apart by their files, and revoked ones are shown as such', async () => {
+    // The record of a copied PKI names the Factory API of the original.
+    const { home, directory } = await madePki()
+    for (const words of [
+      ['add-device-ca', directory, '--local-ca', '--local-ca-filename', 'site-b'],
+      ['add-device-ca', directory, '--local-ca', '--local-ca-filename', 'site-c'],
+      ['revoke-device-ca', directory, '--ca-file', 'site-b', '--yes'],
+      ['disable-device-ca', directory, '--ca-file', 'site-c', '--yes'],
+    ])
+      expect(await home.fpki(['ca', ...words, '--quiet'])).toEqual({ status: 0, signal: null, stdout: '', stderr: '' })
+    const { stdout } = await home.fpki(['ca', 'show', directory, '--pretty'])
+    const [, tree = ''] = stdout.split('\n\n')
+    expect(tree.split('\n').slice(2)).toEqual([
+      expect.stringMatching(/^├── online-ca +CN=online-ca, .*left$/),
+      expect.stringMatching(/^├── local-ca +CN=fio-.*left$/),
+      expect.stringMatching(/^├── site-c\.pem +CN=fio-.*left {2}DISABLED$/),
+      expect.stringMatching(/^└── site-b\.pem +CN=fio-.*left {2}REVOKED$/),
+    ])
+    const short = await home.fpki(['ca', 'show', directory, '--short'])
+    expect(short.stdout).toMatch(/^site-b\.pem, local-ca, device CA for manufacturing {2}REVOKED$/m)
+    // Without the directory, the Factory API no longer knows of it.
+    expect((await home.fpki(['ca', 'show', '--pretty'])).stdout).not.toContain('REVOKED')
+  })
+})
+
 /** A device CA that expired yesterday. */
 async function expiredCa({ path }: Made): Promise<string> {
   const csr = await output('openssl', [

@@ -461,6 +461,8 @@ test('every code is tested', () => {
   expect(Object.keys(CODES).filter((code) => !tested.has(code))).toEqual([
     // test/cli/folders-above.test.ts
     'modes.above',
+    // test/cli/renew-root.test.ts
+    'api.earlier-root',
     'root-key.skipped',
     'root-key.plain',
     // test/operations/kit/export-kit.test.ts

@@ -230,6 +230,8 @@ export const GUIDES: Readonly<Record<string, Guide>> = {
     env: PASSPHRASE,
     before: [
       ['fpki ca create /srv/pki/acme --root-cert', ownRoot('acme')],
+      ['fpki ca renew-root "$HOME/acme" --dry-run', 'fpki ca create "$HOME/acme" --factory renewed'],
+      ['fpki ca cross-sign "$HOME/acme" --with', 'fpki ca create "$HOME/acme-2027"'],
       [
         'fpki ca create /srv/pki/company',
         [

@@ -9,6 +9,7 @@ import { addAbandon } from './ca/abandon.js'
 import { addAddDeviceCa } from './ca/add-device-ca.js'
 import { addBackup } from './ca/backup.js'
 import { addCreate } from './ca/create.js'
+import { addCrossSign } from './ca/cross-sign.js'
 import { addDiff } from './ca/diff.js'
 import { addDisableDeviceCa } from './ca/disable-device-ca.js'
 import { addEnableDeviceCa } from './ca/enable-device-ca.js'
@@ -18,6 +19,8 @@ import { addHistory } from './ca/history.js'
 import { addImportRoot } from './ca/import-root.js'
 import { addLog } from './ca/log.js'
 import { addPaper } from './ca/paper.js'
+import { addPlanRootChange } from './ca/plan-root-change.js'
+import { addRenewRoot } from './ca/renew-root.js'
 import { addReportOnPki } from './ca/report.js'
 import { addRestore } from './ca/restore.js'
 import { addResume } from './ca/resume.js'
@@ -84,6 +87,7 @@ export const WORDS: Readonly<Record<Group | 'top', readonly Section[]>> = {
       heading: 'Change:',
       commands: [addAddDeviceCa, addRevokeDeviceCa, addDisableDeviceCa, addEnableDeviceCa, addUpdate, addRotateTls],
     },
+    { heading: 'Change the root:', commands: [addPlanRootChange, addCrossSign, addRenewRoot] },
     { heading: 'Protect:', commands: [addBackup, addPaper, addImportRoot] },
     { heading: 'Recover:', commands: [addRestore, addResume, addAbandon] },
   ],

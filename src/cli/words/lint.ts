@@ -10,6 +10,7 @@ export function addLint(program: Command, io: Io): void {
     .addOption(
       new Option('--profile <which>', 'kind of certificate; default: detected per file').choices([
         'root',
+        'cross',
         'device-ca',
         'tls',
         'device',

@@ -13,7 +13,7 @@ export const CHAIN_RULES: readonly CertificateRule[] = [
     severity: 'error',
     onRoot: 'warning',
     cite: 'RFC 5280 4.2.1.2',
-    applies: inRole('root', 'device-ca'),
+    applies: inRole('root', 'cross', 'device-ca'),
     check: ({ parsedExtensions }) =>
       unless(parsedExtensions.subjectKeyIdentifier !== null, 'it is a CA without subjectKeyIdentifier'),
   },
@@ -43,7 +43,7 @@ export const CHAIN_RULES: readonly CertificateRule[] = [
     severity: 'error',
     onRoot: 'warning',
     cite: 'docs/profile.md#key-identifiers; RFC 5280 4.2.1.1',
-    applies: (item) => !isSelfIssued(item),
+    applies: (item) => inRole('cross')(item) || !isSelfIssued(item),
     check: ({ parsedExtensions }) =>
       unless(parsedExtensions.authorityKeyIdentifier !== null, 'it has no authorityKeyIdentifier'),
   },

@@ -4,7 +4,7 @@ import type { LintCertificate, Role } from '../model.js'
 import { PROFILE_OF } from '../role.js'
 import { always, type CertificateRule, inRole, listed, unless } from '../rule.js'
 
-const CAS: readonly Role[] = ['root', 'device-ca']
+const CAS: readonly Role[] = ['root', 'cross', 'device-ca']
 
 /** Rules about basicConstraints, keyUsage, extKeyUsage, and extensions outside the profile. */
 export const EXTENSION_RULES: readonly CertificateRule[] = [
@@ -59,7 +59,8 @@ export const EXTENSION_RULES: readonly CertificateRule[] = [
     applies: (item) => inRole(...CAS)(item) && item.parsedExtensions.basicConstraints?.ca === true,
     check: ({ role, parsedExtensions }) => {
       const length = parsedExtensions.basicConstraints?.pathLenConstraint ?? null
-      if (role === 'root') return unless(length !== 0, 'its pathLen is 0, so it cannot issue device CAs')
+      if (role === 'root' || role === 'cross')
+        return unless(length !== 0, 'its pathLen is 0, so it cannot issue device CAs')
       return unless(length === 0, `its pathLen is ${length ?? 'absent'}; a device CA must have pathLen 0`)
     },
   },
@@ -130,7 +131,9 @@ export const EXTENSION_RULES: readonly CertificateRule[] = [
     code: 'ext-key-usage-lacks',
     severity: 'error',
     cite: 'docs/profile.md#ext-key-usage; RFC 5280 4.2.1.12',
-    applies: inRole('tls', 'device', 'ocsp-responder'),
+    applies: (item) =>
+      inRole('tls', 'device', 'ocsp-responder')(item) ||
+      (inRole('cross')(item) && item.parsedExtensions.extKeyUsage !== null),
     check: (certificate) => lacks(purposesOf(certificate), certificate.parsedExtensions.extKeyUsage ?? []),
   },
   {

@@ -1,7 +1,8 @@
+import { sameOctets } from '../../pki/octets.js'
 import { lifetimeOf, lifetimeText } from '../../pki/profiles.js'
 import { serialToHex } from '../../pki/serial.js'
 import { latestEnd } from '../../pki/validity.js'
-import type { LintTime } from '../model.js'
+import type { LintCertificate, LintTime } from '../model.js'
 import { PROFILE_OF } from '../role.js'
 import { always, type CertificateRule, unless } from '../rule.js'
 
@@ -101,9 +102,9 @@ export const FIELD_RULES: readonly CertificateRule[] = [
     onRoot: 'notice',
     cite: 'docs/profile.md#validity',
     applies: ({ role }) => role !== null,
-    check: (certificate) => {
+    check: (certificate, { roots }) => {
       const { role, notBefore, notAfter } = certificate
-      if (role === null) return null
+      if (role === null || roots.some((root) => renews(certificate, root))) return null
       const profile = PROFILE_OF[role]
       return unless(
         !(notAfter.time > latestEnd(notBefore.time, lifetimeOf(profile))),
@@ -112,6 +113,16 @@ export const FIELD_RULES: readonly CertificateRule[] = [
     },
   },
 ]
+
+/** Whether a root certificate renews an earlier one, whose beginning it keeps (docs/profile.md#root-renewal). */
+function renews(certificate: LintCertificate, earlier: LintCertificate): boolean {
+  return (
+    certificate.notBefore.time.getTime() === earlier.notBefore.time.getTime() &&
+    certificate.notAfter.time > earlier.notAfter.time &&
+    sameOctets(certificate.key.spki, earlier.key.spki) &&
+    sameOctets(certificate.subject.der, earlier.subject.der)
+  )
+}
 
 function day({ time, text }: LintTime): string {
   return Number.isNaN(time.getTime()) ? text : time.toISOString().slice(0, 10)

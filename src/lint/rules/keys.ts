@@ -41,7 +41,7 @@ export const KEY_RULES: readonly Rule<Keyed>[] = [
     code: 'ca-key-not-ec',
     severity: 'error',
     cite: 'docs/profile.md#keys',
-    applies: ({ role }) => role === 'root' || role === 'device-ca',
+    applies: ({ role }) => role === 'root' || role === 'cross' || role === 'device-ca',
     check: ({ key }) => unless(key.kind !== 'RSA', 'its key is RSA; a CA needs EC P-256, P-384 or P-521'),
   },
   {

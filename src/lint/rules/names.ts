@@ -28,7 +28,7 @@ export const NAME_RULES: readonly CertificateRule[] = [
     code: 'subject-order',
     severity: 'warning',
     cite: 'docs/profile.md#subjects',
-    applies: inRole('root', 'device-ca'),
+    applies: inRole('root', 'cross', 'device-ca'),
     check: ({ subject }) => {
       const types = subject.attributes.map(({ type }) => type)
       const [name, unit] = [types.indexOf('CN'), types.indexOf('OU')]
@@ -42,7 +42,7 @@ export const NAME_RULES: readonly CertificateRule[] = [
     code: 'subject-empty',
     severity: 'error',
     cite: 'RFC 5280 4.1.2.6',
-    applies: inRole('root', 'device-ca', 'device'),
+    applies: inRole('root', 'cross', 'device-ca', 'device'),
     check: ({ subject }) => unless(subject.attributes.length > 0, 'its subject is empty'),
   },
   {
@@ -50,7 +50,7 @@ export const NAME_RULES: readonly CertificateRule[] = [
     severity: 'error',
     onRoot: 'warning',
     cite: 'docs/profile.md#subjects',
-    applies: (item) => inRole('root', 'device-ca', 'device')(item) && item.subject.attributes.length > 0,
+    applies: (item) => inRole('root', 'cross', 'device-ca', 'device')(item) && item.subject.attributes.length > 0,
     check: ({ subject }) =>
       unless(
         attributeValues(subject, 'CN').some((name) => name !== ''),
@@ -69,7 +69,7 @@ export const NAME_RULES: readonly CertificateRule[] = [
     code: 'unit-missing',
     severity: 'error',
     cite: 'docs/profile.md#subjects',
-    applies: (item) => inRole('root', 'device-ca', 'device')(item) && item.subject.attributes.length > 0,
+    applies: (item) => inRole('root', 'cross', 'device-ca', 'device')(item) && item.subject.attributes.length > 0,
     check: ({ subject }) =>
       unless(attributeValues(subject, 'OU').length > 0, 'the subject has no OU, which must be the factory'),
   },
@@ -145,7 +145,7 @@ export const NAME_RULES: readonly CertificateRule[] = [
 /** Whether it is a root or a local-ca, whose names fpki chooses. */
 function isNamedByFactory({ role, subject }: LintCertificate): boolean {
   const isLocal = role === 'device-ca' && attributeValues(subject, 'CN').some((name) => name.startsWith('fio-'))
-  return role === 'root' || isLocal
+  return role === 'root' || role === 'cross' || isLocal
 }
 
 function printableStrings({ attributes }: Name): string | null {

@@ -29,7 +29,7 @@ export const lintFilesResult = jsonDocument({
       ...place,
       kind: z.enum(['certificate', 'csr', 'crl', 'unreadable']),
       /** null: unknown, or neither a certificate nor a request. */
-      role: z.nullable(z.enum(['root', 'device-ca', 'tls', 'device', 'ocsp-responder'])),
+      role: z.nullable(z.enum(['root', 'cross', 'device-ca', 'tls', 'device', 'ocsp-responder'])),
       /** The subject of a certificate or a request, the issuer of a CRL. */
       name: z.nullable(z.string()),
     }),

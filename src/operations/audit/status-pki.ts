@@ -54,7 +54,7 @@ export function statusOfShown(
   const thresholds = { now: clock(), warnDays, backupDays: null }
   const { factory, root, tls, estTls, deviceCas } = shown
   const all = [root, tls, estTls, ...deviceCas].filter((certificate) => certificate !== null)
-  const certificates = all.map((facts) => statusOf(facts, facts, thresholds))
+  const certificates = all.map((facts) => statusOf(facts, { role: facts.role, disabled: facts.disabled }, thresholds))
   const problems = tls === null ? [problemOf(null, noTls(shown))] : []
   return summed([withDue({ directory: null, factory, certificates, ...NOT_RECORDED, problems })], thresholds)
 }

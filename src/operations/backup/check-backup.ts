@@ -1,11 +1,10 @@
 import * as z from 'zod/mini'
 import { pkiDirectory } from '../../directory/pki-directory.js'
 import type { BackupRecord } from '../../directory/records.js'
+import { rootFingerprints } from '../../directory/root-certificates.js'
 import { FpkiError } from '../../errors.js'
 import { jsonDocument } from '../../json-document.js'
-import { readPemCertificate } from '../../pki/read-certificate.js'
 import type { Clock, DurableFiles, Progress, Random } from '../../ports.js'
-import { sha256 } from '../../sha256.js'
 import { finding } from '../audit/verify/finding.js'
 import { verifyPkiResult } from '../audit/verify-pki.js'
 import { backupManifest } from './manifest.js'
@@ -131,8 +130,8 @@ async function write(
 }
 
 async function hasRoot(directory: ReturnType<typeof pkiDirectory>, fingerprint: string): Promise<boolean> {
-  const pem = (await directory.check()) === 'missing' ? null : await directory.read('factory_ca.pem')
-  return pem !== null && sha256(readPemCertificate(pem, `${directory.path}/factory_ca.pem`).der) === fingerprint
+  if ((await directory.check()) === 'missing') return false
+  return (await rootFingerprints(directory)).includes(fingerprint)
 }
 
 function otherRoot(directory: string): FpkiError {

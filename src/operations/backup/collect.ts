@@ -7,6 +7,8 @@ import { FpkiError } from '../../errors.js'
 import { factoryFolder, readState } from '../../factory/embedded/state.js'
 import { tokenKeyName } from '../../keystore/labels.js'
 import { samePem } from '../../pki/pem.js'
+import { readPemCertificate } from '../../pki/read-certificate.js'
+import { sameRoot } from '../../pki/same-root.js'
 import type { DurableFiles } from '../../ports.js'
 import { sha256 } from '../../sha256.js'
 import type { ArchiveEntry, LargeEntry } from '../../storage/archive.js'
@@ -91,7 +93,9 @@ async function embeddedEntries(
   if (stateDirectory === null) return []
   const folder = factoryFolder(stateDirectory, factory)
   const rootCrt = (await readState(files, folder, factory))?.certificates?.rootCrt
-  if (!samePem(rootCrt, root.x509.toString())) return []
+  if (!rootCrt) return []
+  const isSame = samePem(rootCrt, root.x509.toString()) || sameRoot(readPemCertificate(rootCrt, 'root-crt'), root)
+  if (!isSame) return []
   await files.checkDirectory(folder)
   const lock = await files.lock(join(folder, 'lock'))
   if (lock === null) throw factoryLocked(factory)

@@ -29,7 +29,10 @@ export interface ChangeWork extends IssuanceContext, OpenPki, EncryptionPorts {
 }
 
 /** The commands that change a PKI. */
-export type ChangeCommand = Exclude<JournalledCommand, 'ca create' | 'ca root-csr' | 'ca import-root' | 'ca abandon'>
+export type ChangeCommand = Exclude<
+  JournalledCommand,
+  'ca create' | 'ca root-csr' | 'ca import-root' | 'ca cross-sign' | 'ca renew-root' | 'ca abandon'
+>
 
 /** One command that changes a PKI: sign, upload, read back; only then the files of the directory change. */
 export interface Change<Command extends ChangeCommand = ChangeCommand> {

@@ -1,16 +1,16 @@
 import * as z from 'zod/mini'
 import { isKeyFile, ROOT_CSR } from '../../directory/names.js'
 import type { PkiDirectory } from '../../directory/pki-directory.js'
-import type { DirectoryState, KeyRef } from '../../directory/records.js'
+import type { DirectoryState } from '../../directory/records.js'
 import { requirePkiDirectory } from '../../directory/require.js'
 import type { SnapshotRecord } from '../../directory/snapshot-record.js'
 import { FpkiError } from '../../errors.js'
 import { jsonDocument } from '../../json-document.js'
-import { tokenKeyName } from '../../keystore/labels.js'
 import { rfc3339 } from '../../pki/describe.js'
 import { formatName } from '../../pki/name.js'
 import { readPemCertificate } from '../../pki/read-certificate.js'
 import type { DurableFiles } from '../../ports.js'
+import { recordChanges } from './record-changes.js'
 import { snapshotOf } from './show-history.js'
 
 /** A side of the comparison. */
@@ -70,7 +70,7 @@ export async function diffSnapshots(
     directory: path,
     from: a.compared,
     to: b.compared,
-    changes: [...changes.flat(), ...recordChanges(a.state, b.state)],
+    changes: [...changes.flat(), ...recordChanges(a.state, b.state).map(inRecord)],
   }
 }
 
@@ -107,33 +107,6 @@ async function describe(name: string, { read }: Side): Promise<string> {
   }
 }
 
-function recordChanges(a: DirectoryState | null, b: DirectoryState | null): Changes {
-  const added = (now: readonly string[] = [], before: readonly string[] = []) =>
-    now.filter((serial) => !before.includes(serial))
-  const [before, after] = [a?.disabledCaSerials, b?.disabledCaSerials]
-  const revoked = added(b?.revokedCaSerials, a?.revokedCaSerials)
-  const values = [
-    ['factory', a?.factory, b?.factory],
-    ['Factory API', a?.api, b?.api],
-    ['root key', locationOf(a?.rootKey), locationOf(b?.rootKey)],
-    ['key of local-ca', locationOf(a?.localCaKey), locationOf(b?.localCaKey)],
-    ['number of the newest CRL', a?.crlNumber, b?.crlNumber],
-  ] as const
-  const texts = [
-    ...values.flatMap(([what, before, after]) =>
-      before === after ? [] : [`changed: ${what} (was ${before ?? 'not recorded'}; now ${after ?? 'not recorded'})`],
-    ),
-    ...revoked.map((serial) => `revoked: device CA ${serial}`),
-    ...added(after, before).map((serial) => `disabled: device CA ${serial}`),
-    ...added(before, after)
-      .filter((serial) => !revoked.includes(serial))
-      .map((serial) => `enabled: device CA ${serial}`),
-  ]
-  return texts.map((text) => ({ what: 'record', file: null, text }))
-}
-
-function locationOf(reference: KeyRef | undefined): string | undefined {
-  if (reference === undefined) return undefined
-  if (reference.kind === 'file') return `in the file ${reference.name}`
-  return `key ${tokenKeyName(reference)} in the token "${reference.tokenLabel}", serial ${reference.tokenSerial}`
+function inRecord(text: string): Changes[number] {
+  return { what: 'record', file: null, text }
 }

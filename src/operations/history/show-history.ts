@@ -4,6 +4,7 @@ import { requirePkiDirectory } from '../../directory/require.js'
 import { FpkiError } from '../../errors.js'
 import { jsonDocument } from '../../json-document.js'
 import type { DurableFiles } from '../../ports.js'
+import { recordChanges } from './record-changes.js'
 
 /** A snapshot. */
 const snapshotFacts = z.strictObject({
@@ -15,6 +16,8 @@ const snapshotFacts = z.strictObject({
   folder: z.string(),
   /** The names of its files. */
   files: z.array(z.string()),
+  /** What differs from the snapshot before, for people: `replaced: tls-crt`. Empty for the first one. */
+  changes: z.array(z.string()),
 })
 
 /** What `fpki ca history --json` prints. */
@@ -36,10 +39,24 @@ export async function showHistory(
   const snapshots = await (await requirePkiDirectory(files, path)).snapshots()
   return {
     directory: path,
-    snapshots: snapshots.map(({ number, time, command, folder, files: listed }) => {
-      return { number, time, command, folder: `${path}/.fpki/history/${folder}`, files: listed.map(({ name }) => name) }
+    snapshots: snapshots.map((snapshot, at) => {
+      const { number, time, command, folder, files: listed } = snapshot
+      const names = listed.map(({ name }) => name)
+      const changes = changesBetween(snapshots[at - 1], snapshot)
+      return { number, time, command, folder: `${path}/.fpki/history/${folder}`, files: names, changes: [...changes] }
     }),
   }
+}
+
+/** By the records of both, which have the digest of each file. */
+function changesBetween(before: Snapshot | undefined, after: Snapshot): readonly string[] {
+  if (before === undefined) return []
+  const digests = ({ files }: Snapshot) => new Map(files.map(({ name, sha256 }) => [name, sha256]))
+  const [old, now] = [digests(before), digests(after)]
+  const names = [...new Set([...old.keys(), ...now.keys()])].sort()
+  const changed = names.filter((name) => old.get(name) !== now.get(name))
+  const what = (name: string) => (!old.has(name) ? 'added' : now.has(name) ? 'replaced' : 'removed')
+  return [...changed.map((name) => `${what(name)}: ${name}`), ...recordChanges(before.state, after.state)]
 }
 
 /** The snapshot with a number. Throws ERR_USAGE when `word` is not the number of a snapshot. */

@@ -5,13 +5,14 @@ import { roleOfFile } from '../../directory/pki-files.js'
 import { FpkiError } from '../../errors.js'
 import { type CertificateRole, describeCertificate } from '../../pki/describe.js'
 import { fingerprintOf } from '../../pki/fingerprint.js'
-import { DEVICE_CA, type Profile, ROOT_CA, TLS_SERVER } from '../../pki/profiles.js'
+import { CROSS_CA, DEVICE_CA, type Profile, ROOT_CA, TLS_SERVER } from '../../pki/profiles.js'
 import { type Certificate, readPemCertificate } from '../../pki/read-certificate.js'
 import { hierarchyCertificateOf, type StateAt } from '../show/hierarchy.js'
 import type { ReportCertificate } from './model.js'
 
 const PROFILES: Readonly<Record<CertificateRole, Profile>> = {
   root: ROOT_CA,
+  cross: CROSS_CA,
   tls: TLS_SERVER,
   'est-tls': TLS_SERVER,
   'online-ca': DEVICE_CA,
@@ -19,7 +20,7 @@ const PROFILES: Readonly<Record<CertificateRole, Profile>> = {
 }
 
 /** In this order in every report. */
-const ROLES: readonly CertificateRole[] = ['root', 'tls', 'est-tls', 'online-ca', 'local-ca']
+const ROLES: readonly CertificateRole[] = ['root', 'cross', 'tls', 'est-tls', 'online-ca', 'local-ca']
 
 /** The certificates of a directory, current and earlier ones, and its root; null when that cannot be read. */
 export interface DirectoryCertificates {

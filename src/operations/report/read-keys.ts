@@ -29,6 +29,8 @@ async function holderOf({ role, name }: ReportCertificate, directory: InspectedD
   switch (role) {
     case 'root':
       return ownKey(directory, PKI_FILES.rootKey, directory.state?.rootKey)
+    case 'cross':
+      return { place: 'unknown', text: 'holder of the other root key', ...NOWHERE }
     case 'local-ca':
       return localCaKey(directory, name)
     case 'online-ca':

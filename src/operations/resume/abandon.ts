@@ -12,6 +12,7 @@ import { rfc3339 } from '../../pki/describe.js'
 import type { Clock, DurableFiles, Progress, Who } from '../../ports.js'
 import { shellWord } from '../../shell-word.js'
 import { checkAbsolute } from '../../storage/absolute-path.js'
+import { PUBLISH } from '../root-change/certify-root.js'
 import { apiHasAccepted, leftInApi } from './abandon-api.js'
 import { filesCreatedBy, leftInToken } from './abandon-files.js'
 
@@ -126,7 +127,9 @@ async function logIt({ directory, clock, who, plan }: Work): Promise<void> {
 }
 
 async function planOf(directory: PkiDirectory, journal: AbandonableJournal, ports: AbandonPorts): Promise<Plan> {
-  if (await apiHasAccepted(directory, journal, ports)) throw taken(directory, journal)
+  if (isInPlace(journal)) throw taken(directory, journal, 'its certificate is in use')
+  if (await apiHasAccepted(directory, journal, ports))
+    throw taken(directory, journal, 'the Factory API has accepted its changes')
   const pending = [...(await directory.staged())]
   const { inPlace, keepsState } = await filesCreatedBy(directory, journal)
   const name = `${rfc3339(ports.clock()).replace(/[-:]/g, '')}-${journal.command.replace(/\W+/g, '-')}`
@@ -149,10 +152,18 @@ function nothingOpen(directory: string): AbandonWorkResult {
   return { directory, command: null, startedAt: null, folder: null, files: [], inToken: [], inApi: [] }
 }
 
-function taken({ path }: PkiDirectory, { command, startedAt }: Journal): FpkiError {
+/** Whether a command that uses no Factory API may have written its certificate to its place. */
+function isInPlace({ steps }: AbandonableJournal): boolean {
+  return (
+    !steps.some(({ name }) => name === 'upload') &&
+    steps.some(({ name, state }) => name === PUBLISH && state !== 'pending')
+  )
+}
+
+function taken({ path }: PkiDirectory, { command, startedAt }: Journal, reason: string): FpkiError {
   return new FpkiError(
     'ERR_UNFINISHED',
-    `Cannot abandon the \`${command}\` started at ${startedAt} in ${path}: the Factory API has accepted its changes.`,
+    `Cannot abandon the \`${command}\` started at ${startedAt} in ${path}: ${reason}.`,
     `Nothing was changed. Finish it with \`fpki ca resume ${shellWord(path)}\`.`,
   )
 }

@@ -22,6 +22,7 @@ export type PictureFormat = 'svg' | 'mermaid'
 /** The names of certificates that are in no directory. */
 const NAMES: Readonly<Record<ShownCertificate['role'], string>> = {
   root: 'factory_ca',
+  cross: 'cross-certificate',
   tls: 'tls-crt',
   'est-tls': 'est-tls-crt',
   'online-ca': 'online-ca',

@@ -1,8 +1,13 @@
 import * as z from 'zod/mini'
+import { standingOf } from '../../directory/ca-standing.js'
+import { readableCertificates } from '../../directory/certificate-files.js'
+import type { PkiDirectory } from '../../directory/pki-directory.js'
+import type { DirectoryState } from '../../directory/records.js'
 import { FpkiError } from '../../errors.js'
 import { changeMeta, type FactoryApi } from '../../factory/api.js'
 import { jsonDocument } from '../../json-document.js'
 import { type CertificateRole, certificateFacts, certificateRole, describeCertificate } from '../../pki/describe.js'
+import { fingerprintOf } from '../../pki/fingerprint.js'
 import { attributeValues } from '../../pki/name.js'
 import { type Certificate, readPemCertificate } from '../../pki/read-certificate.js'
 import type { Clock } from '../../ports.js'
@@ -13,6 +18,10 @@ const shownCertificate = z.extend(certificateFacts, {
   role: certificateRole,
   /** A device CA whose devices the Factory API does not accept. */
   disabled: z.boolean(),
+  /** A device CA that was revoked: the Factory API no longer has it. */
+  revoked: z.boolean(),
+  /** Its file in the PKI directory; null: none, or no directory was given. */
+  file: z.nullable(z.string()),
 })
 
 /** What `fpki ca show --json` prints. */
@@ -24,6 +33,8 @@ export const showPkiResult = jsonDocument({
   tls: z.nullable(shownCertificate),
   estTls: z.nullable(shownCertificate),
   deviceCas: z.array(shownCertificate),
+  /** Device CAs that were revoked or disabled and that the Factory API no longer lists, with a file in the PKI directory. */
+  refusedCas: z.array(shownCertificate),
   /** Decimal. */
   disabledCaSerials: z.array(z.string()),
   changeMeta,
@@ -44,26 +55,51 @@ export type ShownCertificate = z.infer<typeof shownCertificate>
 /**
  * The PKI of a factory in the Factory API.
  *
+ * @param directory its PKI directory, for the names of files and for revoked device CAs; absent: unknown
  * @throws FpkiError ERR_NOT_INITIALIZED when there is no PKI yet; ERR_API; ERR_BAD_CERTIFICATE or ERR_BAD_FILE when a
  *   certificate in the response is malformed
  */
 export async function showPki(
-  { factory }: { readonly factory: string },
+  { factory, directory }: { readonly factory: string; readonly directory?: PkiDirectory | undefined },
   { api, clock }: { readonly api: FactoryApi; readonly clock: Clock },
 ): Promise<ShowPkiResult> {
   const certificates = await api.getCertificates()
   if (certificates === null) throw notInitialized(factory)
   const root = readPemCertificate(certificates.rootCrt, 'root-crt')
-  const facts = { root, now: clock(), disabled: new Set(certificates.disabledCaSerials) }
+  const { files, state } = await recordsOf(directory)
+  const names = new Map(files.map(({ certificate, file }) => [fingerprintOf(certificate.der), file]))
+  const facts = { root, now: clock(), disabled: new Set(certificates.disabledCaSerials), names, state }
+  const deviceCas = deviceCasOf(certificates)
+  const listed = new Set(deviceCas.map(({ serialNumber }) => serialNumber))
+  const refused = files.filter(({ certificate: { serialNumber } }) => {
+    const isDisabled = facts.disabled.has(String(serialNumber))
+    return !listed.has(serialNumber) && (isDisabled || standingOf(state, serialNumber) === 'revoked')
+  })
   return {
     factory,
     api: api.name,
     root: show(root, 'root', facts),
     tls: showServer(certificates.tlsCrt, 'tls', facts),
     estTls: showServer(certificates.estTlsCrt, 'est-tls', facts),
-    deviceCas: deviceCasOf(certificates).map((ca) => show(ca, roleOf(ca), facts)),
+    deviceCas: deviceCas.map((ca) => show(ca, roleOf(ca), facts)),
+    refusedCas: refused.map(({ certificate }) => show(certificate, roleOf(certificate), facts)),
     disabledCaSerials: certificates.disabledCaSerials,
     changeMeta: certificates.changeMeta,
+  }
+}
+
+/** What a PKI directory adds. What is unreadable there does not keep the Factory API's certificates from being shown. */
+async function recordsOf(directory: PkiDirectory | undefined) {
+  if (directory === undefined) return { files: [], state: null }
+  const unless =
+    <T>(otherwise: T) =>
+    (error: unknown) => {
+      if (error instanceof FpkiError) return otherwise
+      throw error
+    }
+  return {
+    files: await readableCertificates(directory).catch(unless([])),
+    state: await directory.readState().catch(unless(null)),
   }
 }
 
@@ -71,11 +107,21 @@ interface Facts {
   readonly root: Certificate
   readonly now: Date
   readonly disabled: ReadonlySet<string>
+  /** File names by fingerprint. */
+  readonly names: ReadonlyMap<string, string>
+  readonly state: DirectoryState | null
 }
 
-function show(certificate: Certificate, role: CertificateRole, { root, now, disabled }: Facts): ShownCertificate {
-  const facts = describeCertificate(certificate, root, now)
-  return { role, disabled: disabled.has(facts.serial), ...facts }
+function show(certificate: Certificate, role: CertificateRole, all: Facts): ShownCertificate {
+  const facts = describeCertificate(certificate, all.root, all.now)
+  const revoked = standingOf(all.state, certificate.serialNumber) === 'revoked'
+  return {
+    role,
+    disabled: all.disabled.has(facts.serial),
+    revoked,
+    file: all.names.get(facts.fingerprint) ?? null,
+    ...facts,
+  }
 }
 
 function showServer(pem: string | null, role: 'tls' | 'est-tls', facts: Facts): ShownCertificate | null {

@@ -4,8 +4,12 @@ import { der, integer } from '../../pki/der-write.js'
 import type { GeneralName } from '../../pki/extensions.js'
 import { oid } from '../../pki/oids.js'
 import type { KeyUsage, ProfileExtension } from '../../pki/profiles.js'
-import { keyIdentifier } from '../../pki/public-key.js'
-import { type CertificateTemplate, extensionsFor, issuerKeyIdentifier } from '../../pki/template.js'
+import {
+  type CertificateTemplate,
+  extensionsFor,
+  issuerKeyIdentifier,
+  subjectKeyIdentifier,
+} from '../../pki/template.js'
 import type { X509Library } from './library.js'
 
 /** The extensions of a certificate from `template`, in the order of its profile. */
@@ -22,7 +26,7 @@ function extension(x509: X509Library, spec: ProfileExtension, template: Certific
     case 'basicConstraints':
       return caConstraints(x509, spec.pathLenConstraint)
     case 'subjectKeyIdentifier':
-      return new x509.SubjectKeyIdentifierExtension(hex(keyIdentifier(template.spki)), spec.critical)
+      return new x509.SubjectKeyIdentifierExtension(hex(subjectKeyIdentifier(template)), spec.critical)
     case 'authorityKeyIdentifier':
       return authorityKeyIdentifier(x509, issuerKeyIdentifier(template))
     case 'subjectAltName':

@@ -13,8 +13,9 @@ export async function history(directory: string, flags: CommonFlags, io: Io): Pr
   const shown = await showHistory({ directory: path }, thisMachine(io.machine))
   if (flags.json) return printJson(io, shown)
   if (shown.snapshots.length === 0) progressOn(io, flags).note('No snapshots yet. The next change creates one.')
-  const rows = shown.snapshots.map(({ number, time, command, files }) => {
-    return `${String(number).padStart(5)}  ${time}  ${command.padEnd(22)} ${files.join(' ')}`
+  const rows = shown.snapshots.flatMap(({ number, time, command, files, changes }, at) => {
+    const what = at === 0 ? [`first snapshot: ${files.join(' ')}`] : changes.length === 0 ? ['no change'] : changes
+    return [`${String(number).padStart(5)}  ${time}  ${command}`, ...what.map((one) => `       ${one}`)]
   })
   printText(io, rows.map((row) => `${printable(row)}\n`).join(''))
 }

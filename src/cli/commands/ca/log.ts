@@ -13,7 +13,7 @@ import { resolved } from '../../directory.js'
 import { EXIT_FOUND } from '../../exit.js'
 import { warnOfForeign } from '../../foreign.js'
 import type { CommonFlags } from '../../options.js'
-import { type Io, printable, printJson, printText, style } from '../../output.js'
+import { type Io, printable, printJson, printText, progressOn, style } from '../../output.js'
 
 /** The flags of `ca log`. */
 export interface LogFlags extends CommonFlags {
@@ -40,6 +40,8 @@ export async function log(directory: string, flags: LogFlags, io: Io): Promise<v
   if (flags.json) printJson(io, shown)
   else if (flags.csv) io.stdout(await csv(shown.lines))
   else printText(io, shown.lines.map(asText).join(''))
+  if (!flags.json && shown.lines.length === 0)
+    progressOn(io, flags).note(`None of the ${shown.total} lines of the audit log of ${path} matches.`)
 }
 
 function asText(line: AuditLogLine): string {

@@ -9,6 +9,8 @@ import { abandonDirectory } from './abandon.js'
 import { addCa } from './add-device-ca.js'
 import { changeCas } from './change-device-cas.js'
 import { create } from './create.js'
+import { crossSign } from './cross-sign.js'
+import { renewRoot } from './renew-root.js'
 import { makeRootCsr } from './root-csr.js'
 import { authorizeEst, rotateTls } from './rotate-tls.js'
 
@@ -84,6 +86,10 @@ async function finish(directory: string, flags: ResumedFlags, { command, options
     }
     case 'ca import-root':
       return finishImport(directory, flags, options, io)
+    case 'ca cross-sign':
+      return crossSign(directory, { ...flags, with: options.with }, io)
+    case 'ca renew-root':
+      return renewRoot(directory, flags, io)
     case 'ca abandon':
       return abandonDirectory(directory, flags, io)
     case 'ca revoke-device-ca':

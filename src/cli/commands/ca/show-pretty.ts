@@ -4,6 +4,7 @@ import { type Io, printable, style } from '../../output.js'
 /** The heading for each role. */
 const TITLES: Readonly<Record<ShownCertificate['role'], string>> = {
   root: 'factory_ca, root of trust',
+  cross: 'cross-certificate of another root',
   tls: 'tls-crt, server certificate of the device gateway',
   'est-tls': 'est-tls-crt, server certificate of the EST server',
   'online-ca': 'online-ca, device CA for devices that register online',
@@ -12,8 +13,8 @@ const TITLES: Readonly<Record<ShownCertificate['role'], string>> = {
 
 /** A PKI as text: the hierarchy as a tree, then every certificate. */
 export function pretty(pki: ShowPkiResult, io: Io): string {
-  const { factory, api, root, tls, estTls, deviceCas, changeMeta } = pki
-  const below = [tls, estTls, ...deviceCas].filter((certificate) => certificate !== null)
+  const { factory, api, root, changeMeta } = pki
+  const below = belowRoot(pki)
   const lines = [
     `Factory ${printable(factory)} (Factory API: ${printable(api)})`,
     printable(
@@ -28,27 +29,66 @@ export function pretty(pki: ShowPkiResult, io: Io): string {
   return lines.join('\n')
 }
 
+/** Five lines for each certificate: what it is, subject, serial number, validity and fingerprint. */
+export function short(pki: ShowPkiResult, io: Io): string {
+  return [pki.root, ...belowRoot(pki)].map((certificate) => shortCertificate(certificate, io)).join('')
+}
+
+function belowRoot({ tls, estTls, deviceCas, refusedCas }: ShowPkiResult): readonly ShownCertificate[] {
+  return [tls, estTls, ...deviceCas, ...refusedCas].filter((certificate) => certificate !== null)
+}
+
+function shortCertificate(certificate: ShownCertificate, io: Io): string {
+  const { subject, serialHex, notBefore, notAfter, fingerprint } = certificate
+  const title = style(io, 'bold', titleOf(certificate), 'stdout')
+  const state = stateOf(certificate) === '' ? '' : `  ${style(io, 'yellow', stateOf(certificate), 'stdout')}`
+  const dates = `${notBefore.slice(0, 10)} to ${notAfter.slice(0, 10)}, ${remaining(certificate)}`
+  const rows = [
+    ['Subject', subject],
+    ['Serial', serialHex],
+    ['Valid', dates],
+    ['SHA-256', fingerprint],
+  ] as const
+  return `${[`${title}${state}`, ...rows.map(([name, value]) => `  ${name.padEnd(9)}${printable(value)}`)].join('\n')}\n`
+}
+
 /** One certificate as text, with its role as heading. */
 export function prettyCertificate(certificate: ShownCertificate, io: Io): string {
-  return [style(io, 'bold', TITLES[certificate.role], 'stdout'), ...fields(certificate), ''].join('\n')
+  return [style(io, 'bold', titleOf(certificate), 'stdout'), ...fields(certificate), ''].join('\n')
 }
 
 function tree(root: ShownCertificate, below: readonly ShownCertificate[]): readonly string[] {
   const branch = (index: number) => (index === below.length - 1 ? '└── ' : '├── ')
   const width = Math.max(...[root, ...below].map(({ subject }) => printable(subject).length))
+  const names = Math.max(17, ...below.map((certificate) => nameOf(certificate).length + 6))
   const leaf = (lead: string, certificate: ShownCertificate) => {
-    const [name = ''] = TITLES[certificate.role].split(',')
-    const state = certificate.disabled ? '  DISABLED' : ''
-    return `${(lead + name).padEnd(17)}${printable(certificate.subject).padEnd(width)}  ${remaining(certificate)}${state}`
+    const state = stateOf(certificate) === '' ? '' : `  ${stateOf(certificate)}`
+    return `${(lead + nameOf(certificate)).padEnd(names)}${printable(certificate.subject).padEnd(width)}  ${remaining(certificate)}${state}`
   }
   return [leaf('', root), ...below.map((certificate, index) => leaf(branch(index), certificate))]
+}
+
+/** There may be several local CAs of one subject: their files tell them apart. */
+function nameOf({ role, file }: ShownCertificate): string {
+  const [name = ''] = TITLES[role].split(',')
+  return role === 'local-ca' && file !== null && file !== 'local-ca.pem' ? printable(file) : name
+}
+
+function titleOf(certificate: ShownCertificate): string {
+  const title = TITLES[certificate.role]
+  const name = nameOf(certificate)
+  return title.startsWith(`${name},`) ? title : `${name}, ${title}`
+}
+
+function stateOf({ disabled, revoked }: ShownCertificate): string {
+  return revoked ? 'REVOKED' : disabled ? 'DISABLED' : ''
 }
 
 function fields(certificate: ShownCertificate): readonly string[] {
   const { subjectEncodings, pathLenConstraint } = certificate
   const pathLen = pathLenConstraint === null ? '' : `, path length ${pathLenConstraint}`
   const rows: readonly (readonly [string, string])[] = [
-    ['State', certificate.disabled ? 'DISABLED: the gateway refuses its devices' : ''],
+    ['State', stateOf(certificate) === '' ? '' : `${stateOf(certificate)}: the gateway refuses its devices`],
     ['Subject', `${certificate.subject}  (${[...new Set(subjectEncodings)].join(', ')})`],
     ['Issuer', `${certificate.issuer}  (${signatureState(certificate)})`],
     ['Serial', `${certificate.serial}`],

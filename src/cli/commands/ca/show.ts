@@ -12,11 +12,12 @@ import { resolved } from '../../directory.js'
 import { factoryApiFor } from '../../factory.js'
 import type { CommonFlags } from '../../options.js'
 import { type Io, printJson, printText } from '../../output.js'
-import { pretty, prettyCertificate } from './show-pretty.js'
+import { pretty, prettyCertificate, short } from './show-pretty.js'
 
 /** The flags of `ca show`; the forms are mutually exclusive. */
 export interface ShowFlags extends CommonFlags {
   readonly pretty?: true
+  readonly short?: true
   readonly justRoot?: true
   readonly justTls?: true
   readonly justDeviceCas?: true
@@ -30,6 +31,7 @@ export async function show(directory: string | undefined, flags: ShowFlags, io: 
   const shown = await readPki(flags, io, directory)
   if (flags.json) return printJson(io, shown)
   if (flags.pretty) return printText(io, pretty(shown, io))
+  if (flags.short) return printText(io, short(shown, io))
   if (flags.svg !== undefined || flags.mermaid !== undefined) {
     const { showPicture } = await import('./show-picture.js')
     return showPicture({ shown, directory: directory === undefined ? null : resolved(directory, io) }, flags, io)
@@ -60,7 +62,7 @@ export async function readPki(flags: CommonFlags, io: Io, directory?: string): P
   const ports = { ...machine, api }
   if (directory === undefined) return showPki({ factory }, ports)
   const pki = await openPki(machine.files, resolved(directory, io), factory)
-  const shown = await showPki({ factory }, ports).catch((error: unknown) => {
+  const shown = await showPki({ factory, directory: pki.directory }, ports).catch((error: unknown) => {
     // Not the advice to create a PKI: the directory has one.
     throw error instanceof FpkiError && error.code === 'ERR_NOT_INITIALIZED' ? notInApi(api, pki) : error
   })
@@ -87,6 +89,7 @@ function noEst(factory: string, directory: string): FpkiError {
 function requireOneForm({ json, ...flags }: ShowFlags): void {
   const forms = {
     pretty: '--pretty',
+    short: '--short',
     justRoot: '--just-root',
     justTls: '--just-tls',
     justDeviceCas: '--just-device-cas',

@@ -73,7 +73,8 @@ function asText({ pkis }: PkiStatusResult, { quiet = false }: StatusFlags, io: I
 function block(pki: PkiStatus, quiet: boolean, io: Io): string {
   const { directory, factory, certificates, unfinished } = pki
   const shown = certificates.filter(({ state }) => !quiet || state !== 'fine')
-  const rows = shown.map((certificate) => row(certificate, io))
+  const width = Math.max(17, ...shown.map(({ file }) => printable(file ?? '').length))
+  const rows = shown.map((certificate) => row(certificate, width, io))
   const resume = directory === null ? '' : `; to finish: ${printable(`fpki ca resume ${shellWord(directory)}`)}`
   const command = unfinished === null ? [] : [`  \`fpki ${printable(unfinished)}\` was interrupted${resume}`]
   const lines = [...rows, ...deviceLine(pki, quiet), ...command, ...backupLine(pki, quiet, io)]
@@ -118,13 +119,17 @@ function backupLine(
 const WORDS = { fine: '', expiring: 'EXPIRES SOON', 'not-yet-valid': 'NOT VALID YET', expired: 'EXPIRED' } as const
 const COLOUR = { fine: 'dim', expiring: 'yellow', 'not-yet-valid': 'red', expired: 'red' } as const
 
-function row({ role, file, notAfter, daysLeft, state, ...certificate }: CertificateStatus, io: Io): string {
+function row(
+  { role, file, notAfter, daysLeft, state, ...certificate }: CertificateStatus,
+  width: number,
+  io: Io,
+): string {
   // A root that is valid until 9999 has 2912111 days left.
   const days = `${daysLeft} ${daysLeft === 1 ? 'day' : 'days'}`.padStart(12)
   const also = [certificate.disabled ? 'disabled' : '', certificate.notYetValid ? 'not valid yet' : '']
     .filter(Boolean)
     .join(', ')
   const word = WORDS[state] || also
-  const name = file === null ? '' : `${printable(file).padEnd(17)} `
+  const name = file === null ? '' : `${printable(file).padEnd(width)} `
   return `  ${name}${role.padEnd(10)}${notAfter.slice(0, 10)} ${days}  ${style(io, COLOUR[state], word, 'stdout')}`.trimEnd()
 }

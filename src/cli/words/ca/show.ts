@@ -3,12 +3,13 @@ import type { Io } from '../../output.js'
 
 /** Adds `fpki ca show`. */
 export function addShow(ca: Command, io: Io): void {
-  const forms = ['pretty', 'justRoot', 'justTls', 'justDeviceCas', 'svg', 'mermaid']
+  const forms = ['pretty', 'short', 'justRoot', 'justTls', 'justDeviceCas', 'svg', 'mermaid']
   const show = ca
     .command('show')
     .description('print the certificates stored in the Factory API')
     .argument('[directory]', 'PKI directory, to use its factory and Factory API')
     .option('--pretty', 'print text instead of PEM, starting with the hierarchy')
+    .option('--short', 'print five lines a certificate')
     .option('--just-root', 'print only the root certificate')
     .option('--just-tls', 'print only the server certificate')
     .option('--just-device-cas', 'print only the device CAs')
@@ -24,6 +25,7 @@ export function addShow(ca: Command, io: Io): void {
 const EXAMPLE = `
 Examples:
   $ fpki ca show --pretty
+  $ fpki ca show --short
   $ fpki ca show "$HOME/acme" --pretty
   $ fpki ca show --just-device-cas > cas.pem
   $ fpki ca show --json --factory acme

@@ -2,10 +2,12 @@ import { standingOf } from '../../../directory/ca-standing.js'
 import { PKI_FILES } from '../../../directory/names.js'
 import { FpkiError } from '../../../errors.js'
 import type { FactoryCertificates } from '../../../factory/api.js'
+import { rfc3339 } from '../../../pki/describe.js'
 import { formatName } from '../../../pki/name.js'
 import { sameOctets } from '../../../pki/octets.js'
 import { type Certificate, readPemCertificate, readPemCertificates } from '../../../pki/read-certificate.js'
 import { readCrl } from '../../../pki/read-crl.js'
+import { sameRoot } from '../../../pki/same-root.js'
 import { serialToHex } from '../../../pki/serial.js'
 import { shellWord } from '../../../shell-word.js'
 import { type AuditContext, certificateOf } from './context.js'
@@ -30,15 +32,24 @@ export function checkApi(context: AuditContext): readonly Finding[] {
 function compare(context: AuditContext, remote: FactoryCertificates): readonly Finding[] {
   const { rootCertificate } = PKI_FILES
   // With another root everything else differs too, and following the other hints would do harm.
-  if (!isSame(context.root, readPemCertificate(remote.rootCrt, 'root-crt')))
+  const root = readPemCertificate(remote.rootCrt, 'root-crt')
+  if (context.root !== null && !sameRoot(context.root, root))
     return [failed('api.root', rootCertificate, `The root certificate in the Factory API is not ${rootCertificate}.`)]
   const cas = remote.caCrt === null || remote.caCrt.trim() === '' ? [] : readPemCertificates(remote.caCrt, 'ca-crt')
   return [
+    ...(isSame(context.root, root) ? [] : [earlierRoot(root)]),
     ...checkServer(context, remote.tlsCrt),
     ...checkEstServer(context, remote.estTlsCrt),
     ...cas.flatMap((ca) => checkRemoteCa(context, ca, remote.disabledCaSerials)),
     ...localOnlyCas(context, cas, remote.caRevokeCrl),
   ]
+}
+
+/** A renewed root (docs/profile.md#root-renewal): for the API, everything ends with the earlier certificate. */
+function earlierRoot({ notAfter }: Certificate): Finding {
+  const file = PKI_FILES.rootCertificate
+  const text = `The Factory API has the certificate that ${file} renews, which ends on ${rfc3339(notAfter)}.`
+  return failed('api.earlier-root', file, text)
 }
 
 function checkServer(context: AuditContext, tlsCrt: string | null): readonly Finding[] {

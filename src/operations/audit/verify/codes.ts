@@ -131,6 +131,11 @@ export const CODES = {
     means: 'the root certificate in the Factory API is a different one',
     hint: 'Pass a directory and a factory that belong together.',
   },
+  'api.earlier-root': {
+    status: 'notice',
+    means: 'the Factory API has the certificate that the root had before it was renewed',
+    hint: 'No action needed: chains verify with either. Foundries sets a root once.',
+  },
   'api.tls': {
     status: 'failure',
     means: 'a server certificate in the Factory API is a different one',

@@ -10,6 +10,7 @@ import type { RootSigner } from '../../../keystore/root-key.js'
 import type { CertificateRole } from '../../../pki/describe.js'
 import { encodePem, samePem } from '../../../pki/pem.js'
 import { type Certificate, readPemCertificate } from '../../../pki/read-certificate.js'
+import { sameRoot } from '../../../pki/same-root.js'
 import type { DurableFiles, Passphrases, Random } from '../../../ports.js'
 
 /** A readable certificate and its origin. */
@@ -164,8 +165,9 @@ async function queryApi(api: ApiOf, factory: string | null): Promise<ApiAnswer> 
 function estCertificateOf(api: ApiAnswer | null, root: Certificate | null): string | null {
   const answer = api?.answer ?? null
   if (answer === null || answer instanceof FpkiError) return null
-  const isOther = root !== null && !samePem(answer.rootCrt, encodePem('CERTIFICATE', root.der))
-  return isOther ? null : answer.estTlsCrt
+  if (root === null || samePem(answer.rootCrt, encodePem('CERTIFICATE', root.der))) return answer.estTlsCrt
+  const inApi = parseCertificate(PKI_FILES.rootCertificate, 'root', answer.rootCrt)
+  return 'certificate' in inApi && sameRoot(inApi.certificate, root) ? answer.estTlsCrt : null
 }
 
 async function replacedCertificates(directory: InspectedDirectory): Promise<readonly Certificate[]> {

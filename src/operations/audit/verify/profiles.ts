@@ -1,10 +1,13 @@
+import { PKI_FILES } from '../../../directory/names.js'
 import { type Finding as LintFinding, lint, type Role, readFileItems } from '../../../lint/index.js'
 import type { CertificateRole } from '../../../pki/describe.js'
+import { sameRoot } from '../../../pki/same-root.js'
 import type { AuditContext } from './context.js'
 import { type Finding, failed, ROOT_STAYS } from './finding.js'
 
 const LINT_ROLE: Readonly<Record<CertificateRole, Role>> = {
   root: 'root',
+  cross: 'cross',
   tls: 'tls',
   'est-tls': 'tls',
   'online-ca': 'device-ca',
@@ -20,11 +23,13 @@ const COVERED_ELSEWHERE: ReadonlySet<string> = new Set([
 const OF_ANOTHER_FACTORY: ReadonlySet<string> = new Set(['unit-missing', 'unit-of-another-factory'])
 
 /** Lints each certificate against the profile of its role (docs/profile.md#profiles). */
-export function checkProfiles({ certificates, factory, now }: AuditContext): readonly Finding[] {
+export function checkProfiles({ certificates, earlier, root, factory, now }: AuditContext): readonly Finding[] {
   const items = certificates.flatMap(
     ({ file, role, certificate }) => readFileItems(certificate.der, file, LINT_ROLE[role]).items,
   )
-  const { findings } = lint(items, [], { factory, now })
+  const renewed = earlier.filter((one) => root !== null && sameRoot(one, root))
+  const additional = renewed.flatMap(({ der }) => readFileItems(der, `${PKI_FILES.rootCertificate}.bak`, 'root').items)
+  const { findings } = lint(items, additional, { factory, now })
   const relevant = findings.filter(({ code }) => !COVERED_ELSEWHERE.has(code))
   return certificates.flatMap(({ file, role }) =>
     (['profile.factory', 'profile.broken', 'profile.key-id', 'profile.differs'] as const).flatMap((code) => {

@@ -4,6 +4,7 @@ import { chunksOf } from '../../../chunks.js'
 import type { DeviceRegister, ImportedCertificate } from '../../../devices/register.js'
 import { readableCertificates } from '../../../directory/certificate-files.js'
 import { isCertificateFile, PKI_FILES } from '../../../directory/names.js'
+import { rootFingerprints } from '../../../directory/root-certificates.js'
 import { FpkiError } from '../../../errors.js'
 import { withAuditLog } from '../../../journal/keep-records.js'
 import { jsonDocument } from '../../../json-document.js'
@@ -94,7 +95,7 @@ export async function importDevices(
   const pki = await openPkiOfRoot(ports.files, options.directory, options.factory)
   requireFile(file, ports.inputs)
   const summary = await checkWhole(octetsOf(file, ports.inputs), file)
-  requireSamePki(summary, pki, file)
+  await requireSamePki(summary, pki, file)
   return withAuditLog(pki.directory, IMPORT_DEVICES, ports, null, async (auditLog) => {
     const register = await openRegister(options, ports)
     try {
@@ -217,8 +218,9 @@ async function linesOverQuota(register: DeviceRegister, names: ReadonlySet<strin
   )
 }
 
-function requireSamePki({ header }: TransferSummary, { root, factory }: OpenPki, file: string): void {
-  if (header.factory === factory && header.rootFingerprint === caFingerprint(root)) return
+async function requireSamePki({ header }: TransferSummary, pki: OpenPki, file: string): Promise<void> {
+  const { directory, factory } = pki
+  if (header.factory === factory && (await rootFingerprints(directory)).includes(header.rootFingerprint)) return
   throw new FpkiError(
     'ERR_OTHER_ROOT',
     `${file} is from another PKI: of the factory ${JSON.stringify(header.factory)}, root SHA-256 ${header.rootFingerprint}.`,

@@ -1,0 +1,93 @@
+import * as z from 'zod/mini'
+import { DAY } from '../../day.js'
+import { rfc3339 } from '../../pki/describe.js'
+import { shellWord } from '../../shell-word.js'
+
+/** One step of a root change. */
+export const rootChangeStep = z.strictObject({
+  /** Stable. */
+  id: z.enum(['new-root', 'cross-sign', 'old-gateway', 'update', 'await-update', 'new-gateway', 'renew', 'retire']),
+  kind: z.enum(['sign', 'ship', 'await', 'retire']),
+  /** The days, at 00:00 UTC; equal for what takes one day. */
+  from: z.string(),
+  until: z.string(),
+  what: z.string(),
+  /** Commands of fpki; NEW is the directory of the new root. */
+  commands: z.array(z.string()),
+})
+
+/** See {@link rootChangeStep}. */
+export type PlannedStep = z.infer<typeof rootChangeStep>
+
+/** What the steps depend on. */
+interface RootChange {
+  readonly directory: string
+  readonly start: Date
+  readonly rolloutDays: number
+  readonly renewalDays: number
+  /** null: unknown. */
+  readonly devices: number | null
+}
+
+/** The steps of a root change, in order. Both roots are trusted from the update until the old one is retired. */
+export function plannedSteps({ directory, start, rolloutDays, renewalDays, devices }: RootChange): PlannedStep[] {
+  const at = shellWord(directory)
+  const updated = after(start, rolloutDays)
+  const renewed = after(updated, renewalDays)
+  const all = devices === null ? 'all devices' : `all ${devices} devices in the device register`
+  const others = devices === null ? '' : ' The register knows only those that fpki issued.'
+  const step = (
+    id: PlannedStep['id'],
+    kind: PlannedStep['kind'],
+    [from, until]: readonly [Date, Date],
+    what: string,
+  ) => {
+    return (...commands: string[]) => ({ id, kind, from: rfc3339(from), until: rfc3339(until), what, commands })
+  }
+  const first = [start, start] as const
+  return [
+    step(
+      'new-root',
+      'sign',
+      first,
+      'Create the new root, its device CAs and its server certificate in a directory NEW.',
+    )('fpki ca create NEW', 'fpki ca backup NEW --out FILE'),
+    step('cross-sign', 'sign', first, 'Let both roots sign each other.')(`fpki ca cross-sign ${at} --with NEW`),
+    step(
+      'old-gateway',
+      'ship',
+      first,
+      `Add the cross-certificate in ${directory} to the CA certificates of the present gateway: it then accepts devices of the new root.`,
+    )(),
+    step('update', 'ship', [start, updated], `Ship an update that makes ${all} trust both roots.`)(),
+    step(
+      'await-update',
+      'await',
+      [start, updated],
+      `Wait until ${all} have the update.${others}`,
+    )(...(devices === null ? [] : [`fpki devices count ${at}`])),
+    step(
+      'new-gateway',
+      'ship',
+      [updated, updated],
+      'Serve the server certificate of NEW with the cross-certificate in ' +
+        `${directory} after it, so that devices without the update accept it too. Let this gateway trust the new root, with the cross-certificate in NEW for devices of the old root.`,
+    )(),
+    step(
+      'renew',
+      'await',
+      [updated, renewed],
+      `Renew the certificates of ${all} below the device CAs of NEW.${others}`,
+    )('fpki devices count NEW'),
+    step(
+      'retire',
+      'retire',
+      [renewed, renewed],
+      'Ship an update that trusts the new root only, remove the cross-certificates from the servers, and keep the old key with its backups offline.',
+    )(`fpki ca verify ${at}`, `fpki ca backup ${at} --out FILE`),
+  ]
+}
+
+function after(start: Date, days: number): Date {
+  return new Date(start.getTime() + days * DAY)
+}

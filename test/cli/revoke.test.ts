@@ -187,12 +187,12 @@ describe('--dry-run changes nothing on disk or in the Factory API', () => {
       expect(stderr).toMatch(new RegExp(`^note: ${action} local-ca \\(site-b.pem\\), serial ${hexOf(siteB)}: .*\\n$`))
     }
     expect(await entriesOf(pem.stdout)).toEqual([[siteB, REASONS[action]]])
-    const colons = /^ +([0-9A-F:]{50,})$/m.exec(pretty.stdout)?.[1]?.replaceAll(':', '')
+    const colons = /^Serial +([0-9A-F:]{50,})$/m.exec(pretty.stdout)?.[1]?.replaceAll(':', '')
     expect(BigInt(`0x${colons}`).toString()).toBe(siteB)
     for (const line of [
       /^Issuer +CN=Factory-CA, OU=acme$/m,
       /^CRL number +\d$/m,
-      new RegExp(`^Serial +${siteB}$`, 'm'),
+      new RegExp(`^Serial +${hexOf(siteB)}$`, 'm'),
     ]) {
       expect(pretty.stdout).toMatch(line)
     }
@@ -231,7 +231,7 @@ describe('an unchanged state is reported, and nothing is sent', () => {
       home.fpki([...words, '--dry-run']),
     ])
     expect(inWords).toMatchObject({ status: 0, stdout: '' })
-    expect(inWords.stderr).toContain(`Already ${action}d: ${siteB}. Nothing was changed.`)
+    expect(inWords.stderr).toContain(`Already ${action}d: ${hexOf(siteB)}. Nothing was changed.`)
     expect(dry).toEqual(inWords)
     expect(changeDeviceCasResult.parse(JSON.parse(inJson.stdout))).toMatchObject({
       changed: false,

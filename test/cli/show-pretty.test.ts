@@ -126,11 +126,11 @@ async function expiredCa({ path }: Made): Promise<string> {
   return output('openssl', ['x509', '-req', ...ca, '-copy_extensions', 'copy'], { stdin: csr })
 }
 
-/** The rows of a certificate by name; the second row of the serial number is `Serial hex`. */
+/** The rows of a certificate by name; the second row of the serial number, for fioctl, is `Serial decimal`. */
 function fieldsOf(stdout: string, title: string): Record<string, string> {
   const block = stdout.split('\n\n').find((text) => text.startsWith(`${title}\n`)) ?? ''
   const rows = block.trimEnd().split('\n').slice(1)
-  return Object.fromEntries(rows.map((row) => [row.slice(0, 22).trim() || 'Serial hex', row.slice(22)]))
+  return Object.fromEntries(rows.map((row) => [row.slice(0, 22).trim() || 'Serial decimal', row.slice(22)]))
 }
 
 /** The expected rows, according to OpenSSL. */
@@ -154,8 +154,8 @@ async function expectedFields({ path }: Made, file: (typeof FILES)[number]): Pro
   return {
     Subject: `${await after('-subject', '-nameopt', 'sname,sep_comma_plus_space')}  (UTF8String)`,
     Issuer: `${await after('-issuer', '-nameopt', 'sname,sep_comma_plus_space')}  (signature verified)`,
-    Serial: BigInt(`0x${serial}`).toString(),
-    'Serial hex': (serial.match(/../g) ?? []).join(':'),
+    Serial: (serial.match(/../g) ?? []).join(':'),
+    ...(/online|local/.test(file) ? { 'Serial decimal': `${BigInt(`0x${serial}`)} (decimal)` } : {}),
     'Valid from': await date({ path }, file, '-startdate'),
     Key: `EC ${/NIST CURVE: (\S+)/.exec(text)?.[1]}`,
     Signature: /Signature Algorithm: (\S+)/.exec(text)?.[1] ?? '',

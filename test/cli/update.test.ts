@@ -124,7 +124,7 @@ describe('a list with a revoked CA', () => {
     const made = await pkiWithThreeCas()
     const file = await listOf(made, 'online-crt', 'local-ca.pem', 'site-b.pem')
     await made.home.fpki(['ca', 'revoke-device-ca', made.directory, '--ca-file', 'site-b'])
-    const refusal = { status: 3, code: 'ERR_NOT_CONFIRMED', names: ['--yes', `${made.siteB} was revoked`] }
+    const refusal = { status: 3, code: 'ERR_NOT_CONFIRMED', names: ['--yes', `${hexOf(made.siteB)} was revoked`] }
     await expectRefusal(made.home, ['ca', 'update', file], { ...refusal, names: ['--yes'] })
     expectWords(await update(made, file), refusal)
     expect(await update(made, file, '--yes')).toMatchObject({ status: 0 })
@@ -139,7 +139,7 @@ describe('a list without one of the CAs', () => {
     const words = ['ca', 'update', file]
     await expectRefusal(made.home, words, { status: 3, code: 'ERR_NOT_CONFIRMED', names: ['--yes'] })
     expect((await update(made, file)).stderr).toContain(
-      `warning: The gateway will reject the devices of the removed CAs (${made.siteB}).`,
+      `warning: The gateway will reject the devices of the removed CAs (${hexOf(made.siteB)}).`,
     )
     expect(await update(made, file, '--yes')).toMatchObject({ status: 0 })
     expect(await deviceCaSerials(made)).toEqual([made.online, made.local])

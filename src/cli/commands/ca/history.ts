@@ -34,7 +34,9 @@ export async function diff(directory: string, from: string, to: string, flags: C
 /** A line for the change, and one for each old and new value. */
 function linesOf({ text, details }: DiffSnapshotsResult['changes'][number], io: Io): readonly string[] {
   const value = (mark: '-' | '+', name: string, text: string | null) =>
-    text === null ? [] : [style(io, mark === '-' ? 'red' : 'green', `  ${mark} ${name} ${printable(text)}`, 'stdout')]
+    text === null
+      ? []
+      : [style(io, mark === '-' ? 'red' : 'green', `  ${mark} ${name.padEnd(11)}  ${printable(text)}`, 'stdout')]
   const values = details.flatMap(({ name, old, new: now }) => [...value('-', name, old), ...value('+', name, now)])
   return [printable(text), ...values].map((line) => `${line}\n`)
 }

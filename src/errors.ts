@@ -24,6 +24,7 @@ export type FpkiCode =
   | 'ERR_STORE_LOGIN'
   | 'ERR_STORE_MOVED'
   | 'ERR_API'
+  | 'ERR_WEBHOOK'
   | 'ERR_HSM_MODULE'
   | 'ERR_HSM_TOKEN'
   | 'ERR_HSM_PIN'

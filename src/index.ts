@@ -395,6 +395,9 @@ export {
   type RequestErrors,
   readRegistrationRequest,
 } from './operations/registration/request.js'
+export { reminderCalendar } from './operations/reminders/calendar.js'
+export { messageOf, type StatusMessage, statusMessage } from './operations/reminders/message.js'
+export { type WebhookFormat, webhookBody } from './operations/reminders/webhook-body.js'
 export {
   type ClientQuestion,
   EST_STATUSES,

@@ -6,7 +6,12 @@ const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}]/gu
 
 /** Escapes the unprintable characters of an untrusted `text` as JSON does. */
 export function printable(text: string): string {
-  return text.replace(UNPRINTABLE, writtenOut)
+  return escapeCharacters(text, UNPRINTABLE)
+}
+
+/** Escapes the characters that match a global `pattern` as JSON does. */
+export function escapeCharacters(text: string, pattern: RegExp): string {
+  return text.replace(pattern, writtenOut)
 }
 
 /** Like {@link printable}, but keeps line feeds. */

@@ -24,7 +24,7 @@ const commandsOf = (unit: string) =>
     command: `fpki ${words.trim().replaceAll(/ +/g, ' ')}`,
   }))
 
-describe.each(['fpki-api', 'fpki-registration'])('%s.service', (name) => {
+describe.each(['fpki-api', 'fpki-registration', 'fpki-status'])('%s.service', (name) => {
   /** The unit, whose program exists here. */
   async function unit(...dropIns: readonly string[]): Promise<string> {
     const folder = await temporaryDirectory()
@@ -70,6 +70,20 @@ describe.each(['fpki-api', 'fpki-registration'])('%s.service', (name) => {
     const loaded = [...text.matchAll(/^LoadCredential=([^:]+):/gm)].map(([, credential]) => credential)
     expect(loaded.toSorted()).toEqual(used.toSorted())
   })
+})
+
+test('systemd accepts the timer, which starts every Monday', async () => {
+  const folder = await temporaryDirectory()
+  for (const name of ['fpki-status.service', 'fpki-status.timer']) {
+    const text = await deployed(`systemd/${name}`)
+    await writeFile(join(folder, name), text.replaceAll('/usr/local/bin/fpki', FPKI))
+  }
+  const words = ['verify', '--man=no', join(folder, 'fpki-status.timer')]
+  const { status, stdout, stderr } = await runProgram('systemd-analyze', words)
+  expect({ status, said: stdout + stderr }).toEqual({ status: 0, said: '' })
+  const [, calendar = ''] = /^OnCalendar=(.*)$/m.exec(await deployed('systemd/fpki-status.timer')) ?? []
+  const next = await runProgram('systemd-analyze', ['calendar', calendar])
+  expect(next.stdout).toMatch(/Normalized form: Mon \*-\*-\* 07:00:00/)
 })
 
 test('a container runs as an ordinary user, and all that it copies exists', async () => {
@@ -152,7 +166,8 @@ test('nginx accepts its configuration', async () => {
 test('the package has what the guides name', async () => {
   const { files } = JSON.parse(await readFile(join(CHECKOUT, 'package.json'), 'utf8'))
   expect(files).toContain('deploy')
-  const guide = await readFile(join(CHECKOUT, 'docs/registration.md'), 'utf8')
+  const guides = ['docs/registration.md', 'docs/reminders.md'].map((name) => readFile(join(CHECKOUT, name), 'utf8'))
+  const guide = (await Promise.all(guides)).join('\n')
   for (const name of await readdir(DEPLOY, { recursive: true }))
     if ((await stat(join(DEPLOY, name))).isFile()) expect(guide).toContain(`deploy/${name}`)
 })

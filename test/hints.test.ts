@@ -391,6 +391,10 @@ const NOT_TRIED: Readonly<Record<string, readonly string[]>> = {
     'fpki devices publish … --foundries',
     'fpki devices publish … --nginx-map FILE',
   ],
+  'the day of a reminder (operations/reminders/calendar.test.ts)': [
+    'fpki ca add-device-ca DIR --online-ca',
+    'fpki est authorize DIR',
+  ],
   'a device CA of an old tool': ['fpki ca add-device-ca DIR --local-ca --local-ca-filename NAME.pem'],
   'a kit with requests (docs/kit.md, run by docs-guides.test.ts)': [
     'fpki devices export … --out issued.jsonl',

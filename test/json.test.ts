@@ -45,6 +45,7 @@ const DOCUMENTS: Readonly<Record<string, z.ZodMiniType>> = {
   'fpki ca verify': library.verifyPkiResult,
   'fpki ca report': library.reportPkiResult,
   'fpki ca status': library.pkiStatusResult,
+  'fpki ca status --webhook': library.statusMessage,
   'fpki lines create, change, pause, resume, close': library.changeLineResult,
   'fpki lines list': library.listLinesResult,
   'fpki lines show': library.showLineResult,

@@ -24,6 +24,7 @@ export const EXIT: Readonly<Record<FpkiCode, number>> = {
   ERR_THREAD: 3,
   ERR_STORE_MOVED: 3,
   ERR_API: 4,
+  ERR_WEBHOOK: 4,
   ERR_STORE_AWAY: 4,
   ERR_STORE_LOGIN: 4,
   ERR_HSM_MODULE: 5,

@@ -14,8 +14,7 @@ export function readApi(word: string, source: string): ApiChoice {
 /** The address of a server without a trailing slash: HTTPS, or HTTP on this machine. Throws ERR_USAGE. */
 export function baseUrl(address: string, source: string): string {
   const url = URL.canParse(address) ? new URL(address) : null
-  const isLocal = url !== null && /^(localhost|127(\.\d+){3}|\[::1\])$/.test(url.hostname)
-  if (url === null || !(url.protocol === 'https:' || (url.protocol === 'http:' && isLocal))) {
+  if (url === null || !isPrivate(url)) {
     const hint = 'Use embedded, foundries, or an https:// URL; http:// is only for this machine.'
     throw new FpkiError('ERR_USAGE', `Unknown Factory API in ${source}: ${shown(address, url)}.`, hint)
   }
@@ -24,6 +23,11 @@ export function baseUrl(address: string, source: string): string {
     throw new FpkiError('ERR_USAGE', `The address in ${source} contains credentials, a query or a fragment.`, hint)
   }
   return url.href.replace(/\/+$/, '')
+}
+
+/** Whether nobody can listen to what is sent to a server: HTTPS, or HTTP on this machine. */
+export function isPrivate({ protocol, hostname }: URL): boolean {
+  return protocol === 'https:' || (protocol === 'http:' && /^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname))
 }
 
 /** The address for a message, without a password. */

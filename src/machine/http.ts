@@ -11,6 +11,7 @@ import {
   oauthCredentials,
 } from '../factory/http/credentials.js'
 import { undiciSend } from '../factory/http/undici-send.js'
+import { postWebhook, type WebhookCall } from '../factory/http/webhook.js'
 import { type HttpFactory, httpFactory } from '../factory/http.js'
 import { decodePem } from '../pki/pem.js'
 import { VERSION } from '../version.js'
@@ -22,7 +23,8 @@ export interface HttpPorts {
   readonly warn: (text: string) => void
 }
 
-type Transport = Omit<Connection, 'url' | 'credentials' | 'extraHeaders'>
+/** The settings of {@link Connection} for any server. */
+export type Transport = Omit<Connection, 'url' | 'credentials' | 'extraHeaders'>
 
 /** The size limit for responses: a list of some thousand device CAs. */
 const MAX_BYTES = 8 * 1024 * 1024
@@ -49,6 +51,16 @@ export async function requestTokens(
   signal: AbortSignal,
 ): Promise<OAuthTokens> {
   return newTokens(client, null, await oauthPorts(machine, transport, signal))
+}
+
+/** See `sendWebhookFrom`. */
+export async function sendWebhook(
+  machine: Machine,
+  transport: Transport,
+  call: WebhookCall,
+  signal: AbortSignal,
+): Promise<void> {
+  await postWebhook(call, await oauthPorts(machine, transport, signal))
 }
 
 async function oauthPorts(

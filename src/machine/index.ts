@@ -11,14 +11,16 @@ import { nodeFileSystem } from '../storage/node-file-system.js'
 export type { FactoryApi } from '../factory/api.js'
 export type { DeviceApi } from '../factory/device-api.js'
 export { embeddedApiName } from '../factory/embedded/index.js'
+export type { WebhookCall } from '../factory/http/webhook.js'
 export type { HttpPorts } from './http.js'
 
 import type { OAuthClient, OAuthTokens } from '../config/oauth-client.js'
 import { PASSPHRASE_ROUNDS } from '../containers/pkcs8.js'
+import type { WebhookCall } from '../factory/http/webhook.js'
 import { NODE_CURVE } from '../pki/public-key.js'
 import type { Who } from '../ports.js'
 import { newPrivateKeyPem, pemSigner } from '../signer/file.js'
-import type { HttpPorts } from './http.js'
+import type { HttpPorts, Transport } from './http.js'
 import type { Machine } from './machine.js'
 
 /**
@@ -95,10 +97,21 @@ export async function httpFactoryOn(
 /** Requests OAuth tokens with the client secret. Throws ERR_API. */
 export async function requestOAuthTokens(
   machine: Machine,
-  transport: Omit<Connection, 'url' | 'credentials' | 'extraHeaders'>,
+  transport: Transport,
   client: OAuthClient,
   signal: AbortSignal,
 ): Promise<OAuthTokens> {
   const { requestTokens } = await import('./http.js')
   return requestTokens(machine, transport, client, signal)
+}
+
+/** Sends a message to a webhook, with retries. Throws ERR_WEBHOOK, ERR_USAGE, ERR_BAD_FILE. */
+export async function sendWebhookFrom(
+  machine: Machine,
+  transport: Transport,
+  call: WebhookCall,
+  signal: AbortSignal,
+): Promise<void> {
+  const { sendWebhook } = await import('./http.js')
+  return sendWebhook(machine, transport, call, signal)
 }

@@ -100,7 +100,10 @@ describe('help', () => {
       ...['--offline', '--skip-root-key', '--strict', '--warn-days', ...HSM_FLAGS],
       ...common,
     ])
-    expect(await flagsOf('status')).toEqual(['--prometheus', '--warn-days', '--backup-days', ...common])
+    expect(await flagsOf('status')).toEqual([
+      ...['--prometheus', '--ics', '--webhook', '--webhook-file', '--webhook-format', '--warn-days', '--backup-days'],
+      ...common,
+    ])
     expect(await flagsOf('backup')).toEqual([
       ...[
         '--out',
@@ -244,6 +247,7 @@ describe('the examples in help texts', () => {
       if (words === 'ca update') await inShell(home, 'fpki ca show --just-device-cas > cas.pem')
       if (words === 'ca export') await inShell(home, '(umask 077; echo seventy-six trombones > phrase)')
       if (words === 'ca cross-sign') await home.fpki(['ca', 'create', join(home.path, 'acme-2027'), '--quiet'])
+      if (words === 'ca status') await inShell(home, '(umask 077; echo https://chat.example/hooks/TOKEN > url)')
       if (words === 'ca sign') await inShell(home, NEW_REQUEST)
       if (words === 'devices issue') await inShell(home, NEW_DEVICES)
       if (['ca backup', 'ca restore'].includes(words)) await inShell(home, NEW_PASSPHRASE)

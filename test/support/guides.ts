@@ -212,6 +212,7 @@ export const GUIDES: Readonly<Record<string, Guide>> = {
     begins: 'with a PKI',
     before: [['fpki ca diff "$HOME/acme" 3 4', 'for _ in 1 2 3; do fpki ca rotate-tls "$HOME/acme" --quiet; done']],
   },
+  'docs/reminders.md': { begins: 'with a PKI' },
   'docs/report.md': { begins: 'with a PKI' },
   'docs/verify.md': {
     begins: 'with a PKI',

@@ -147,7 +147,7 @@ async function readFile(directory: InspectedDirectory, file: string): Promise<Re
 }
 
 function statusOf(
-  { subject, serial, notBefore, notAfter, daysLeft }: CertificateFacts,
+  { subject, serial, fingerprint, notBefore, notAfter, daysLeft }: CertificateFacts,
   place: { readonly role: CertificateRole; readonly file?: string; readonly standing: CaStanding },
   { now, warnDays }: Thresholds,
 ): CertificateStatus {
@@ -161,7 +161,7 @@ function statusOf(
   ]
   const state = (standing === 'accepted' ? states[0] : undefined) ?? 'fine'
   const ca = { disabled: standing === 'disabled', revoked: standing === 'revoked' }
-  return { role, file, subject, serial, notBefore, notAfter, daysLeft, state, notYetValid, ...ca }
+  return { role, file, subject, serial, fingerprint, notBefore, notAfter, daysLeft, state, notYetValid, ...ca }
 }
 
 function standingOfShown({ disabled, revoked }: ShownCertificate): CaStanding {

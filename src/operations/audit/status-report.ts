@@ -7,7 +7,7 @@ import { backupStatus } from '../backup/age.js'
 const expiryState = z.enum(['fine', 'expiring', 'not-yet-valid', 'expired'])
 
 /** The worst state of all. */
-const overallState = z.enum(['fine', 'expiring', 'unfinished', 'problem', 'not-yet-valid', 'expired'])
+export const overallState = z.enum(['fine', 'expiring', 'unfinished', 'problem', 'not-yet-valid', 'expired'])
 
 /** When a certificate expires. */
 const certificateStatus = z.strictObject({
@@ -17,6 +17,8 @@ const certificateStatus = z.strictObject({
   subject: z.string(),
   /** Decimal. */
   serial: z.string(),
+  /** SHA-256 of the DER. */
+  fingerprint: z.string(),
   notBefore: z.string(),
   notAfter: z.string(),
   /** Whole days; negative when it has expired. */

@@ -29,12 +29,12 @@ async function holderOf({ role, name }: ReportCertificate, directory: InspectedD
   switch (role) {
     case 'root':
       return ownKey(directory, PKI_FILES.rootKey, directory.state?.rootKey)
-    case 'cross':
-      return { place: 'unknown', text: 'holder of the other root key', ...NOWHERE }
     case 'local-ca':
       return localCaKey(directory, name)
     case 'online-ca':
       return { place: 'factory-api', text: 'operator of the Factory API, which registers devices online', ...NOWHERE }
+    case 'cross':
+      return { place: 'unknown', text: 'owner of the other root, which this certificate certifies', ...NOWHERE }
     case 'tls':
       return { place: 'gateway', text: 'operator of the device gateway', ...NOWHERE }
     case 'est-tls':

@@ -193,6 +193,6 @@ describe('a signed report', () => {
     await pki.home.fpki(['ca', 'add-device-ca', pki.directory, '--local-ca', '--local-ca-filename', 'c', '--quiet'])
     await output('cp', ['-f', pki.path('c.key'), pki.path('local-ca.key')])
     const words = ['devices', 'report', pki.directory, '--line', 'a', '--out', pki.out]
-    await expectRefusal(pki.home, words, { status: 6, code: 'ERR_BAD_KEY', names: ['local-ca.pem'] })
+    await expectRefusal(pki.home, words, { status: 6, code: 'ERR_BAD_KEY', names: ['local-ca.key'] })
   })
 })

@@ -68,7 +68,7 @@ test('EST alone needs no line, token or register, and takes --tls-cert', async (
   const served = await serveDevices(['serve', made.directory, ...words], { HOME: made.home.path })
   expect(JSON.parse(served.log())).toEqual({
     ...{ schemaVersion: 1, url: null, est: served.url.replace('/.well-known/est', ''), directory: made.directory },
-    ...{ status: null, trust: null },
+    ...{ ocsp: null, status: null, trust: null },
   })
   const answer = await est({ base: served.url, trust: cert }, 'cacerts')
   expect([answer.status, answer.headers['content-type']]).toEqual([200, 'application/pkcs7-mime'])

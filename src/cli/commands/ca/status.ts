@@ -13,11 +13,11 @@ import { shellWord } from '../../../shell-word.js'
 import { resolved } from '../../directory.js'
 import { EXIT, EXIT_FOUND } from '../../exit.js'
 import { warnOfForeign } from '../../foreign.js'
-import type { CommonFlags } from '../../options.js'
 import { type Io, printable, printJson, printProblem, printText, style } from '../../output.js'
+import type { ReminderFlags, Reminders } from './status-reminders.js'
 
 /** The flags of `ca status`. */
-export interface StatusFlags extends CommonFlags {
+export interface StatusFlags extends ReminderFlags {
   readonly prometheus?: true
   readonly warnDays: number
   readonly backupDays?: number
@@ -28,6 +28,7 @@ export async function status(directories: readonly string[], flags: StatusFlags,
   if (flags.json && flags.prometheus) {
     throw new FpkiError('ERR_USAGE', '--json and --prometheus are mutually exclusive.', 'Pass one of them.')
   }
+  const reminders = await remindersOf(flags, io)
   const paths = directories.map((directory) => resolved(directory, io))
   await warnOfForeign(paths, flags, io)
   const report =
@@ -38,7 +39,18 @@ export async function status(directories: readonly string[], flags: StatusFlags,
   else if (flags.prometheus) io.stdout(await asMetrics(report))
   else printText(io, asText(report, flags, io))
   if (!flags.json) for (const problem of report.pkis.flatMap(({ problems }) => problems)) printProblem(io, problem)
-  io.outcome.status = exitOf(report)
+  const failed = (await reminders?.deliver(report)) ?? []
+  for (const error of failed) printProblem(io, error)
+  io.outcome.status = exitOf(report, failed)
+}
+
+/** Loaded only when needed. */
+async function remindersOf(flags: StatusFlags, io: Io): Promise<Reminders | null> {
+  const { ics, webhook, webhookFile, webhookFormat } = flags
+  const isWanted = [ics, webhook, webhookFile, webhookFormat].some((word) => word !== undefined)
+  if (!isWanted && !io.env['FPKI_WEBHOOK']) return null
+  const { reminders } = await import('./status-reminders.js')
+  return reminders(flags, io)
 }
 
 /** Loaded only when needed, since it loads prom-client. */
@@ -58,10 +70,12 @@ async function ofFactory(flags: StatusFlags, io: Io): Promise<PkiStatusResult> {
 }
 
 /** An unreadable file may hide an expired certificate, so it takes precedence over one that expires soon. */
-function exitOf({ state, pkis }: PkiStatusResult): number {
+function exitOf({ state, pkis }: PkiStatusResult, failed: readonly FpkiError[]): number {
   if (state === 'expired' || state === 'not-yet-valid') return EXIT_FOUND.expired
   const problem = pkis.flatMap(({ problems }) => problems)[0]
   if (problem !== undefined) return EXIT[problem.code as FpkiCode]
+  const [first] = failed
+  if (first !== undefined) return EXIT[first.code]
   return state !== 'fine' || pkis.some(({ backupDue }) => backupDue) ? EXIT_FOUND.expiring : 0
 }
 

@@ -1,0 +1,101 @@
+import { transportOf } from '../../../config/connection.js'
+import { resolveSettings } from '../../../config/resolve.js'
+import { webhookUrl } from '../../../config/webhook.js'
+import { FpkiError } from '../../../errors.js'
+import { sendWebhookFrom, thisMachine } from '../../../machine/index.js'
+import type { PkiStatusResult } from '../../../operations/audit/status-pki.js'
+import { reminderCalendar } from '../../../operations/reminders/calendar.js'
+import { messageOf } from '../../../operations/reminders/message.js'
+import { type WebhookFormat, webhookBody } from '../../../operations/reminders/webhook-body.js'
+import { writeCalendar } from '../../../operations/reminders/write-calendar.js'
+import type { Progress } from '../../../ports.js'
+import { readableByOthers, readSecretFile } from '../../../secret.js'
+import { filePath } from '../../directory.js'
+import type { CommonFlags } from '../../options.js'
+import { type Io, progressOn } from '../../output.js'
+
+/** The flags for reminders. */
+export interface ReminderFlags extends CommonFlags {
+  readonly ics?: string
+  readonly webhook?: string
+  readonly webhookFile?: string
+  readonly webhookFormat?: WebhookFormat
+}
+
+/** The calendar and the message that the flags ask for. */
+export interface Reminders {
+  /** Delivers both, and resolves to what failed. */
+  deliver(report: PkiStatusResult): Promise<readonly FpkiError[]>
+}
+
+/** Checks the flags before anything is read. Throws ERR_USAGE. */
+export async function reminders(flags: ReminderFlags, io: Io): Promise<Reminders> {
+  const progress = progressOn(io, flags)
+  const calendar = flags.ics === undefined ? null : calendarPath(flags.ics, io)
+  const url = await readUrl(flags, io, progress)
+  if (url === null && flags.webhookFormat !== undefined) {
+    const hint = 'Pass --webhook-file FILE (- is stdin), or set FPKI_WEBHOOK.'
+    throw new FpkiError('ERR_USAGE', '--webhook-format requires a webhook.', hint)
+  }
+  const { files } = thisMachine(io.machine)
+  const transport = url === null ? null : await transportFor(flags, io)
+  return {
+    deliver: async (report) => {
+      const writing = async () => calendar !== null && writeReminders(report, calendar, io, progress)
+      const sending = async () => {
+        if (url === null || transport === null) return
+        const message = messageOf(report)
+        if (message === null) return progress.note('Nothing is due: the webhook was not called.')
+        const body = webhookBody(message, flags.webhookFormat ?? 'json')
+        await sendWebhookFrom(thisMachine(io.machine), transport, { url, body }, io.signal)
+        progress.note(`Sent a message to the webhook at ${new URL(url).origin}.`)
+      }
+      return [...(await failureOf(writing)), ...(await failureOf(sending))]
+    },
+  }
+
+  async function transportFor(settingsFlags: ReminderFlags, { env, home }: Io) {
+    return { ...transportOf(await resolveSettings(settingsFlags, { env, home }, files)), insecure: false }
+  }
+}
+
+function calendarPath(file: string, io: Io): string {
+  if (file !== '-') return filePath(file, io)
+  throw new FpkiError('ERR_USAGE', '--ics requires a file, since stdout has the status.', 'Pass a path.')
+}
+
+/** The URL, from the first source that has one; null: none. Secret. */
+async function readUrl({ webhook, webhookFile }: ReminderFlags, io: Io, progress: Progress): Promise<string | null> {
+  if (webhook !== undefined) {
+    progress.warn('Other users can see the URL in --webhook; --webhook-file and FPKI_WEBHOOK are safer.')
+    return webhookUrl(webhook, '--webhook')
+  }
+  if (webhookFile !== undefined) {
+    const { text, isOpenToOthers } = await readSecretFile(webhookFile, 'webhook URL', io.stdin)
+    if (isOpenToOthers) progress.warn(readableByOthers('webhook URL', webhookFile))
+    return webhookUrl(text, webhookFile === '-' ? 'stdin' : webhookFile)
+  }
+  const { FPKI_WEBHOOK } = io.env
+  return FPKI_WEBHOOK ? webhookUrl(FPKI_WEBHOOK, 'FPKI_WEBHOOK') : null
+}
+
+/** A calendar without the certificates that could not be read would lose their reminders, so it is not written then. */
+async function writeReminders(report: PkiStatusResult, out: string, io: Io, progress: Progress): Promise<void> {
+  if (report.pkis.some(({ problems }) => problems.length > 0)) {
+    return progress.warn(`The calendar ${out} was not written: a certificate is missing or unreadable.`)
+  }
+  const text = reminderCalendar(report)
+  if (text === null) return progress.warn(`The calendar ${out} was not written: it would have no reminders.`)
+  await writeCalendar({ text, out }, thisMachine(io.machine).files)
+  progress.note(`Wrote the calendar ${out}.`)
+}
+
+async function failureOf(deliver: () => Promise<unknown>): Promise<readonly FpkiError[]> {
+  try {
+    await deliver()
+    return []
+  } catch (error) {
+    if (error instanceof FpkiError && !/^ERR_SIG(INT|TERM)$/.test(error.code)) return [error]
+    throw error
+  }
+}

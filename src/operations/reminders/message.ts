@@ -1,0 +1,82 @@
+import * as z from 'zod/mini'
+import { counted } from '../../counted.js'
+import { jsonDocument } from '../../json-document.js'
+import { certificateRole } from '../../pki/describe.js'
+import { type CertificateStatus, overallState, type PkiStatus, type PkiStatusResult } from '../audit/status-report.js'
+import { certificateName, pkiName } from './names.js'
+
+/** One thing to do. */
+const dueItem = z.strictObject({
+  kind: z.enum(['certificate', 'unfinished', 'backup', 'problem']),
+  factory: z.nullable(z.string()),
+  /** For people, in one line; names in it are shortened and escaped. */
+  text: z.string(),
+  /** The certificate, or what is missing or unreadable; null: neither, or it has no file. */
+  file: z.nullable(z.string()),
+  /** Of a certificate; null: it is none. */
+  role: z.nullable(certificateRole),
+  fingerprint: z.nullable(z.string()),
+  notAfter: z.nullable(z.string()),
+  daysLeft: z.nullable(z.int()),
+  /** Of a problem; else null. */
+  code: z.nullable(z.string()),
+})
+
+/** What `fpki ca status --webhook` sends in the format `json`. */
+export const statusMessage = jsonDocument({
+  checkedAt: z.string(),
+  state: overallState,
+  /** A title for people. */
+  title: z.string(),
+  due: z.array(dueItem),
+})
+
+/** See {@link statusMessage}. */
+export type StatusMessage = z.infer<typeof statusMessage>
+
+type DueItem = z.infer<typeof dueItem>
+
+const TITLES: Readonly<Record<PkiStatusResult['state'], string>> = {
+  expired: 'A certificate has expired',
+  'not-yet-valid': 'A certificate is not valid yet',
+  problem: 'A file is missing or unreadable',
+  unfinished: 'A command was interrupted',
+  expiring: 'A certificate expires soon',
+  fine: 'A backup is due',
+}
+
+/** A message about everything that is due; null: nothing is. */
+export function messageOf({ checkedAt, state, pkis }: PkiStatusResult): StatusMessage | null {
+  const due = pkis.flatMap(dueIn)
+  return due.length === 0 ? null : { checkedAt, state, title: `fpki: ${TITLES[state]}`, due }
+}
+
+function dueIn(pki: PkiStatus): readonly DueItem[] {
+  const { factory, certificates, unfinished, backupDue, problems } = pki
+  const item = (kind: DueItem['kind'], text: string, more: Partial<DueItem> = {}): DueItem => {
+    const none = { file: null, role: null, fingerprint: null, notAfter: null, daysLeft: null, code: null }
+    return { kind, factory, text, ...none, ...more }
+  }
+  const name = pkiName(pki)
+  return [
+    ...certificates
+      .filter(({ state }) => state !== 'fine')
+      .map((certificate) => {
+        const { file, role, fingerprint, notAfter, daysLeft } = certificate
+        const text = `${certificateName(certificate)} of ${name} ${stateOf(certificate)}`
+        return item('certificate', text, { file, role, fingerprint, notAfter, daysLeft })
+      }),
+    ...problems.map(({ file, code }) => {
+      const what = file === null ? `${name} has a problem` : `${certificateName({ file, role: 'root' })} of ${name}`
+      return item('problem', `${what}${file === null ? '' : ' is missing or unreadable'} (${code})`, { file, code })
+    }),
+    ...(unfinished === null ? [] : [item('unfinished', `An interrupted command of ${name} waits to be resumed`)]),
+    ...(backupDue ? [item('backup', `A backup of ${name} is due`)] : []),
+  ]
+}
+
+function stateOf({ state, notBefore, notAfter, daysLeft }: CertificateStatus): string {
+  if (state === 'expired') return `expired on ${notAfter.slice(0, 10)}`
+  if (state === 'not-yet-valid') return `is not valid before ${notBefore.slice(0, 10)}: check the clock`
+  return `expires on ${notAfter.slice(0, 10)}, in ${counted(daysLeft, 'day')}`
+}

@@ -1,6 +1,10 @@
+import { stripVTControlCharacters } from 'node:util'
 import { describe, expect, test } from 'vitest'
+import { pretty } from '../../src/cli/commands/ca/show-pretty.js'
+import { showPkiResult } from '../../src/operations/show/show-pki.js'
 import { output, runProgram } from '../support/cli.js'
 import { copiedPki, editCertificates, type Made, madePki, x509 } from './made.js'
+import { silentIo } from './silent-io.js'
 
 const TITLES = {
   'factory_ca.pem': 'factory_ca, root of trust',
@@ -111,6 +115,16 @@ describe('with a PKI directory', () => {
     ])
     const short = await home.fpki(['ca', 'show', directory, '--short'])
     expect(short.stdout).toMatch(/^site-b\.pem, local-ca, device CA for manufacturing {2}REVOKED$/m)
+    const shown = showPkiResult.parse(JSON.parse((await home.fpki(['ca', 'show', directory, '--json'])).stdout))
+    const terminal = { ...silentIo(() => undefined), terminal: { stdout: true, stderr: false } }
+    expect(pretty(shown, terminal)).toMatch(
+      / left {2}\u001b\[33mDISABLED\u001b\[39m\n.* left {2}\u001b\[31mREVOKED\u001b\[39m\n/,
+    )
+    for (const plain of [
+      { ...terminal, env: { NO_COLOR: '1' } },
+      { ...terminal, env: { TERM: 'dumb' } },
+    ])
+      expect(pretty(shown, plain)).toBe(stripVTControlCharacters(pretty(shown, terminal)))
     // Without the directory, the Factory API no longer knows of it.
     expect((await home.fpki(['ca', 'show', '--pretty'])).stdout).not.toContain('REVOKED')
   })

@@ -2,7 +2,7 @@ import { CRL_REASONS, isCrlOf } from '../../pki/crl.js'
 import { encodePem } from '../../pki/pem.js'
 import { type Certificate, readPemList } from '../../pki/read-certificate.js'
 import { type Crl, readCrl } from '../../pki/read-crl.js'
-import { serialToHex } from '../../pki/serial.js'
+import { serialToHex } from '../../serial-hex.js'
 import type { FactoryCertificates } from '../api.js'
 import { refusal } from './refusal.js'
 

@@ -5,7 +5,7 @@ import type { CrlReason } from '../../pki/crl.js'
 import { formatName } from '../../pki/name.js'
 import { sameOctets } from '../../pki/octets.js'
 import type { Certificate } from '../../pki/read-certificate.js'
-import { serialToHex } from '../../pki/serial.js'
+import { serialToHex } from '../../serial-hex.js'
 import { deviceCasOf, type OpenPki } from '../open-pki.js'
 import { roleOf } from '../show/show-pki.js'
 

@@ -1,6 +1,6 @@
 import type { DirectoryState, KeyRef } from '../../directory/records.js'
 import { tokenKeyName } from '../../keystore/labels.js'
-import { decimalToHex } from '../../pki/serial.js'
+import { decimalToHex } from '../../serial-hex.js'
 
 /** What differs between two states of a PKI directory, for people: one line for each change. */
 export function recordChanges(a: DirectoryState | null, b: DirectoryState | null): readonly string[] {

@@ -1,4 +1,4 @@
-import { serialToHex } from '../../pki/serial.js'
+import { serialToHex } from '../../serial-hex.js'
 import type { CertificateStatus, PkiStatus, PkiStatusResult } from '../audit/status-report.js'
 import { harmless } from './harmless.js'
 import { contentLines, textProperty } from './ics-text.js'

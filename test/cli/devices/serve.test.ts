@@ -317,7 +317,15 @@ test('with --json, stdout has one document', async () => {
   const served = await serveDevices(words, { HOME: made.home.path })
   await served.stop()
   expect(JSON.parse(served.log())).toEqual({
-    ...{ schemaVersion: 1, url: served.url, est: null, ocsp: null, directory: made.directory, status: null, trust: null },
+    ...{
+      schemaVersion: 1,
+      url: served.url,
+      est: null,
+      ocsp: null,
+      directory: made.directory,
+      status: null,
+      trust: null,
+    },
   })
   expect(served.said()).toContain('"event":"stopped"')
 })

@@ -1,5 +1,5 @@
 import { type AddDeviceCaResult, addDeviceCa } from '../../../operations/device-cas/add-device-ca.js'
-import { decimalToHex } from '../../../pki/serial.js'
+import { decimalToHex } from '../../../serial-hex.js'
 import { type ChangeFlags, changeScene } from '../../change.js'
 import { type Io, printable, printJson, printText, progressOn } from '../../output.js'
 

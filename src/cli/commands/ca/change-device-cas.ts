@@ -4,7 +4,7 @@ import {
   changeDeviceCas,
 } from '../../../operations/device-cas/change-device-cas.js'
 import { CA_ACTIONS, type CaAction, type CaPlan } from '../../../operations/device-cas/device-ca-plan.js'
-import { decimalToHex, serialToHex } from '../../../pki/serial.js'
+import { decimalToHex, serialToHex } from '../../../serial-hex.js'
 import { type ChangeFlags, changeScene } from '../../change.js'
 import { type ConfirmFlags, confirm, type Question } from '../../confirm.js'
 import { type Io, printable, printJson, printText, progressOn } from '../../output.js'

@@ -8,7 +8,7 @@ import {
   showAuditLog,
 } from '../../../operations/history/show-audit-log.js'
 import { readTime } from '../../../operations/read-time.js'
-import { decimalToHex } from '../../../pki/serial.js'
+import { decimalToHex } from '../../../serial-hex.js'
 import { resolved } from '../../directory.js'
 import { EXIT_FOUND } from '../../exit.js'
 import { warnOfForeign } from '../../foreign.js'

@@ -1,5 +1,5 @@
 import type { ShownCertificate, ShowPkiResult } from '../../../operations/show/show-pki.js'
-import { decimalToHex } from '../../../pki/serial.js'
+import { decimalToHex } from '../../../serial-hex.js'
 import { type Io, printable, style } from '../../output.js'
 
 /** The heading for each role. */

@@ -6,7 +6,7 @@ import { countDevices as count, listDevices as list } from '../../../operations/
 import type { DeviceSelection } from '../../../operations/devices/query/read-register.js'
 import { type ShowDeviceResult, showDevice as show } from '../../../operations/devices/query/show-device.js'
 import { readTime } from '../../../operations/read-time.js'
-import { decimalToHex } from '../../../pki/serial.js'
+import { decimalToHex } from '../../../serial-hex.js'
 import { resolved } from '../../directory.js'
 import { warnOfForeign } from '../../foreign.js'
 import type { CommonFlags } from '../../options.js'

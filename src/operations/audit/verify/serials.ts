@@ -1,4 +1,4 @@
-import { serialToHex } from '../../../pki/serial.js'
+import { serialToHex } from '../../../serial-hex.js'
 import type { AuditContext, AuditedCertificate } from './context.js'
 import { type Finding, failed, ROOT_STAYS } from './finding.js'
 

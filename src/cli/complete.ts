@@ -155,7 +155,8 @@ async function caSerials({ values, operands: [directory] }: Line, io: Io): Promi
   const factory = namedFactory(settings(values), io.env) ?? ofDirectory ?? onlyFactory(names)
   const api = embeddedFactoryOn({ stateDirectory: state, factory }, { ...machine, signal: io.signal })
   const { deviceCas } = await showPki({ factory }, { ...machine, api })
-  return words(deviceCas.map(({ serial, subject }) => [serial, subject]))
+  // No colons, which separate words in bash.
+  return words(deviceCas.map(({ serialHex, subject }) => [`0x${serialHex.replaceAll(':', '')}`, subject]))
 }
 
 function settings({ api, factory }: Line['values']): SettingsFlags {

@@ -150,7 +150,7 @@ export function printProblem(
 /** `text` in a colour or weight if the stream is a terminal; honours NO_COLOR. */
 export function style(
   io: Io,
-  format: 'dim' | 'bold' | 'red' | 'yellow' | 'cyan',
+  format: 'dim' | 'bold' | 'red' | 'yellow' | 'green' | 'cyan',
   text: string,
   on: 'stdout' | 'stderr' = 'stderr',
 ): string {

@@ -20,7 +20,7 @@ export function joinParagraphs(text: string): string {
 const WORDS = /(?:(?<=^\s*|: )(?:\$ )?\(?(?:umask 077; )?fpki (?:(?! {2}).)*|(?:`[^`]*`|\S)+)/g
 
 function wrapLine(line: string, columns: number): string {
-  const indent = indentOf(line, columns)
+  const { indent, hanging } = indentsOf(line, columns)
   const [first, ...rest] = [...line.matchAll(WORDS)].flatMap(({ 0: word, index }) => {
     const gap = /\s*$/.exec(line.slice(0, index))?.[0] ?? ''
     return piecesOf(word, columns - indent.length).map((text, at) => ({ text, gap: at === 0 ? gap : '' }))
@@ -32,26 +32,31 @@ function wrapLine(line: string, columns: number): string {
     if (width(current + gap + text) <= columns) current += gap + text
     else {
       lines.push(current)
-      current = indent + text
+      // A long name under a narrow second column.
+      current = (width(indent + text) <= columns ? indent : hanging) + text
     }
   }
   return [...lines, current].join('\n')
 }
 
-/** The second column of a table; four more than the line, if that begins in the right half; else that of the line. */
-function indentOf(line: string, columns: number): string {
+/**
+ * The second column of a table; four more than the line, if that begins in the right half; else that of the line. `hanging` is
+ * for words that do not fit there.
+ */
+function indentsOf(line: string, columns: number): { readonly indent: string; readonly hanging: string } {
   const plain = stripVTControlCharacters(line)
   const second = /^\s*\S+(?: \S+)* {2,}(?=\S)/.exec(plain)?.[0].length ?? Infinity
   const first = /^ */.exec(plain)?.[0].length ?? 0
-  if (second === Infinity) return ' '.repeat(first)
-  return ' '.repeat(second <= columns / 2 ? second : first + 4)
+  const hanging = ' '.repeat(second === Infinity ? first : first + 4)
+  return { indent: second <= columns / 2 ? ' '.repeat(second) : hanging, hanging }
 }
 
-/** Long fingerprints, `aa:bb:…`, break after a multiple of eight octets. */
+/** Long fingerprints and serial numbers, `aa:bb:…`, break after a multiple of eight octets. */
 function piecesOf(word: string, columns: number): readonly string[] {
-  if (width(word) <= columns || !/^(?:[0-9a-f]{2}:)+[0-9a-f]{2}$/i.test(word)) return [word]
-  const octets = Math.max(8, Math.floor(columns / 3 / 8) * 8)
-  return word.match(new RegExp(`.{1,${octets * 3}}`, 'g')) ?? [word]
+  if (width(word) <= columns || !/^\(?(?:[0-9a-f]{2}:){8,}[0-9a-f]{2}[).,:;]*$/i.test(word)) return [word]
+  // Two for punctuation around them.
+  const octets = Math.max(8, Math.floor((columns - 2) / 3 / 8) * 8)
+  return word.match(new RegExp(`\\(?(?:[0-9a-f]{2}:?){1,${octets}}[).,:;]*`, 'gi')) ?? [word]
 }
 
 function width(text: string): number {

@@ -1,10 +1,10 @@
 import * as z from 'zod/mini'
+import { serialToHex } from '../serial-hex.js'
 import { CRL_REASONS } from './crl.js'
 import { rfc3339 } from './describe.js'
 import { formatName } from './name.js'
 import { encodePem } from './pem.js'
 import type { Crl } from './read-crl.js'
-import { serialToHex } from './serial.js'
 
 /** A CRL for people, JSON and reports (docs/profile.md#output). */
 export const crlFacts = z.strictObject({

@@ -1,10 +1,10 @@
 import * as z from 'zod/mini'
+import { serialToHex } from '../serial-hex.js'
 import { formatGeneralName, type ParsedExtensions } from './extensions.js'
 import { formatName } from './name.js'
 import { encodePem } from './pem.js'
 import { formatKeyType } from './public-key.js'
 import { type Certificate, isIssuedBy } from './read-certificate.js'
-import { serialToHex } from './serial.js'
 import { daysLeft } from './validity.js'
 
 /**

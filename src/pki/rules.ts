@@ -1,4 +1,5 @@
 import type { Curve } from '../ports.js'
+import { serialToHex } from '../serial-hex.js'
 import { contentOf, parseDer, rawDer, readBitString, sequenceMembers } from './der.js'
 import type { GeneralName, ParsedExtensions } from './extensions.js'
 import { type Name, sameName } from './name.js'
@@ -39,7 +40,7 @@ export const RULES: readonly Rule[] = [
       serialNumberOctets <= 20 &&
       serialNumber === BigInt(`0x${Buffer.from(template.serialNumber).toString('hex')}`)
         ? null
-        : `unexpected serial number ${serialNumber} (${serialNumberOctets} octets)`,
+        : `unexpected serial number ${serialToHex(serialNumber)} (${serialNumberOctets} octets)`,
   },
   {
     id: 'signature-algorithm',

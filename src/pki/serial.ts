@@ -26,9 +26,3 @@ export function evenHex(value: bigint): string {
   const digits = value.toString(16)
   return digits.padStart(digits.length + (digits.length % 2), '0')
 }
-
-/** A serial number as colon-separated upper-case hex, as OpenSSL prints it. */
-export function serialToHex(serial: bigint): string {
-  const hex = evenHex(serial < 0n ? -serial : serial).toUpperCase()
-  return (serial < 0n ? '-' : '') + (hex.match(/../g) ?? []).join(':')
-}

@@ -214,7 +214,7 @@ describe('the CAs of a PKI', () => {
     const hex = (await x509(path('local-ca.pem'), '-serial')).replace('serial=', '')
     const [kind, ...offered] = await ask('fpki ca revoke-device-ca ~/acme --ca-serial ', home)
     expect({ kind, count: offered.length }).toEqual({ kind: 'words', count: 2 })
-    expect(offered.map((line) => line.split('\t')[0])).toContain(BigInt(`0x${hex}`).toString())
+    expect(offered.map((line) => line.split('\t')[0])).toContain(`0x${hex}`)
   })
 
   test('an invalid state offers nothing and prints no error', async () => {

@@ -10,6 +10,12 @@ export async function serialOf(path: string): Promise<string> {
   return BigInt(`0x${(await x509(path, '-serial')).replace('serial=', '')}`).toString()
 }
 
+/** A decimal serial number as OpenSSL prints it, for people. */
+export function hexOf(decimal: string): string {
+  const hex = BigInt(decimal).toString(16).toUpperCase()
+  return (hex.padStart(hex.length + (hex.length % 2), '0').match(/../g) ?? []).join(':')
+}
+
 /** What the embedded Factory API has in its file. */
 export async function knownOf({ stateFile }: Pick<Made, 'stateFile'>) {
   const { certificates }: { certificates: unknown } = JSON.parse(await readFile(stateFile, 'utf8'))

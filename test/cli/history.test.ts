@@ -20,9 +20,11 @@ describe('ca history', () => {
       [
         'ca revoke-device-ca',
         'changed: number of the newest CRL (was not recorded; now 1)',
-        expect.stringMatching(/^revoked: device CA \d+$/),
+        expect.stringMatching(/^revoked: device CA ([0-9A-F]{2}:){19}[0-9A-F]{2}$/),
       ],
     ])
+    const status = await home.fpki(['ca', 'status', directory])
+    expect(status.stdout).toMatch(/^ {2}site-b\.pem .* days {2}revoked$/m)
     const text = await home.fpki(['ca', 'history', directory])
     const lines = text.stdout.split('\n')
     expect(lines[1]).toMatch(/^ {7}first snapshot: factory_ca\.key factory_ca\.pem /)

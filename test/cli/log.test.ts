@@ -474,15 +474,26 @@ test('commands that only read write nothing', async () => {
 
 test('diff describes a change', async () => {
   const { home, directory, path } = await copiedPki(pkiWithAuditLog)
-  const serial = BigInt(`0x${(await x509(path('b.pem'), '-serial')).replace(/^.*=/, '')}`)
+  const serial = ((await x509(path('b.pem'), '-serial')).replace(/^.*=/, '').match(/../g) ?? []).join(':')
   expect((await home.fpki(['ca', 'revoke-device-ca', directory, '--ca-file', 'b', '--yes', '-q'])).status).toBe(0)
   const words = (...sides: string[]) => home.fpki(['ca', 'diff', directory, ...sides, '--json'])
   const added = diffSnapshotsResult.parse(JSON.parse((await words('2', '3')).stdout))
   expect(added.changes).toMatchObject([
-    { what: 'added', file: 'b.key', text: 'added: b.key (private key)' },
-    { what: 'added', file: 'b.pem', text: expect.stringContaining(`${serial}`) },
+    { what: 'added', file: 'b.key', text: 'added: b.key (private key)', details: [] },
+    {
+      ...{ what: 'added', file: 'b.pem', text: 'added: b.pem' },
+      details: expect.arrayContaining([{ name: 'serial', old: null, new: serial }]),
+    },
   ])
   const revoked = diffSnapshotsResult.parse(JSON.parse((await words('4', 'now')).stdout))
   expect(revoked.changes.map(({ text }) => text)).toContain(`revoked: device CA ${serial}`)
+  // Both may expire in the same second.
+  const rotated = (await home.fpki(['ca', 'diff', directory, '3', '4'])).stdout.replace(
+    /^ {2}[-+] valid until .*\n/gm,
+    '',
+  )
+  expect(rotated.replace(/(serial|SHA-256) .*/g, '$1')).toBe(
+    ['replaced: tls-crt', ...['serial', 'SHA-256'].flatMap((name) => [`  - ${name}`, `  + ${name}`]), ''].join('\n'),
+  )
   expect((await words('99')).status).toBe(2)
 })

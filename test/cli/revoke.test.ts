@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { changeDeviceCasResult } from '../../src/operations/device-cas/change-device-cas.js'
 import { crlFacts } from '../../src/pki/describe-crl.js'
 import { output } from '../support/cli.js'
-import { crlNumberOf, deviceCaSerials, entriesOf, knownOf, pkiWithThreeCas, serialOf } from './device-cas.js'
+import { crlNumberOf, deviceCaSerials, entriesOf, hexOf, knownOf, pkiWithThreeCas, serialOf } from './device-cas.js'
 import { copiedPki, editCertificates, madePki } from './made.js'
 import { expectRefusal } from './refusal.js'
 import { snapshot, snapshotButAuditLog } from './snapshot.js'
@@ -71,7 +71,10 @@ describe('the effect', () => {
     }
     const change = async (action: keyof typeof REASONS, number: number) => {
       const { status, stdout } = await home.fpki(['ca', `${action}-device-ca`, directory, '--ca-file', 'site-b'])
-      expect({ status, stdout }).toEqual({ status: 0, stdout: expect.stringContaining(`site-b.pem, serial ${siteB}`) })
+      expect({ status, stdout }).toEqual({
+        status: 0,
+        stdout: expect.stringContaining(`site-b.pem, serial ${hexOf(siteB)}`),
+      })
       expect(stdout).toContain(`Sent CRL number ${number} to the Factory API`)
       expect(await crlNumberOf(made)).toBe(number)
       expect(await entriesOf((await knownOf(made)).caRevokeCrl ?? '')).toEqual([[siteB, REASONS[action]]])
@@ -181,15 +184,15 @@ describe('--dry-run changes nothing on disk or in the Factory API', () => {
     const [pem, pretty, json] = await Promise.all([run(), run('--pretty'), run('--json')])
     for (const { status, stderr } of [pem, pretty, json]) {
       expect(status).toBe(0)
-      expect(stderr).toMatch(new RegExp(`^note: ${action} local-ca \\(site-b.pem\\), serial ${siteB}: .*\\n$`))
+      expect(stderr).toMatch(new RegExp(`^note: ${action} local-ca \\(site-b.pem\\), serial ${hexOf(siteB)}: .*\\n$`))
     }
     expect(await entriesOf(pem.stdout)).toEqual([[siteB, REASONS[action]]])
-    const colons = /^ +([0-9A-F:]{50,})$/m.exec(pretty.stdout)?.[1]?.replaceAll(':', '')
+    const colons = /^Serial +([0-9A-F:]{50,})$/m.exec(pretty.stdout)?.[1]?.replaceAll(':', '')
     expect(BigInt(`0x${colons}`).toString()).toBe(siteB)
     for (const line of [
       /^Issuer +CN=Factory-CA, OU=acme$/m,
       /^CRL number +\d$/m,
-      new RegExp(`^Serial +${siteB}$`, 'm'),
+      new RegExp(`^Serial +${hexOf(siteB)}$`, 'm'),
     ]) {
       expect(pretty.stdout).toMatch(line)
     }
@@ -228,7 +231,7 @@ describe('an unchanged state is reported, and nothing is sent', () => {
       home.fpki([...words, '--dry-run']),
     ])
     expect(inWords).toMatchObject({ status: 0, stdout: '' })
-    expect(inWords.stderr).toContain(`Already ${action}d: ${siteB}. Nothing was changed.`)
+    expect(inWords.stderr).toContain(`Already ${action}d: ${hexOf(siteB)}. Nothing was changed.`)
     expect(dry).toEqual(inWords)
     expect(changeDeviceCasResult.parse(JSON.parse(inJson.stdout))).toMatchObject({
       changed: false,
@@ -255,7 +258,7 @@ describe('an unknown serial number is refused with a list of the device CAs', ()
       expectRefusal(home, ['ca', `${action}-device-ca`, directory, ...words], {
         status: 3,
         code: 'ERR_NOT_A_DEVICE_CA',
-        names: [siteB, local, online, 'CN=online-ca, OU=acme'],
+        names: [...[siteB, local, online].map(hexOf), 'CN=online-ca, OU=acme'],
       })
     await refused('--ca-serial', '5')
     await refused('--ca-serial', '5', '--ca-serial', siteB)
@@ -270,7 +273,10 @@ describe('an unknown serial number is refused with a list of the device CAs', ()
     const { home, directory, siteB, local } = await pkiWithThreeCas()
     const words = ['ca', 'revoke-device-ca', directory, '--ca-file', 'site-b']
     expect((await home.fpki(words)).status).toBe(0)
-    const names = [`${siteB} is not an active device CA`, 'may already be revoked', `${local} (local-ca.pem, CN=fio-`]
+    const names = [
+      `${hexOf(siteB)} is not an active device CA`,
+      ...['may already be revoked', `${hexOf(local)} (local-ca.pem, CN=fio-`],
+    ]
     await expectRefusal(home, words, { status: 3, code: 'ERR_NOT_A_DEVICE_CA', names })
     await expectRefusal(home, ['ca', 'enable-device-ca', directory, '--ca-file', 'site-b'], {
       ...{ status: 3, code: 'ERR_NOT_A_DEVICE_CA', names },
@@ -337,7 +343,7 @@ describe('a change that affects all devices', () => {
     const { status, stderr } = await home.fpki(['ca', 'revoke-device-ca', directory, '--ca-file', 'site-b'])
     expect(status).toBe(0)
     expect(stderr).toContain(
-      `revoke local-ca (site-b.pem), serial ${siteB}: the gateway refuses its devices permanently; this is irreversible.`,
+      `revoke local-ca (site-b.pem), serial ${hexOf(siteB)}: the gateway refuses its devices permanently; this is irreversible.`,
     )
   })
 })

@@ -1,6 +1,10 @@
+import { stripVTControlCharacters } from 'node:util'
 import { describe, expect, test } from 'vitest'
+import { pretty } from '../../src/cli/commands/ca/show-pretty.js'
+import { showPkiResult } from '../../src/operations/show/show-pki.js'
 import { output, runProgram } from '../support/cli.js'
 import { copiedPki, editCertificates, type Made, madePki, x509 } from './made.js'
+import { silentIo } from './silent-io.js'
 
 const TITLES = {
   'factory_ca.pem': 'factory_ca, root of trust',
@@ -111,6 +115,16 @@ describe('with a PKI directory', () => {
     ])
     const short = await home.fpki(['ca', 'show', directory, '--short'])
     expect(short.stdout).toMatch(/^site-b\.pem, local-ca, device CA for manufacturing {2}REVOKED$/m)
+    const shown = showPkiResult.parse(JSON.parse((await home.fpki(['ca', 'show', directory, '--json'])).stdout))
+    const terminal = { ...silentIo(() => undefined), terminal: { stdout: true, stderr: false } }
+    expect(pretty(shown, terminal)).toMatch(
+      / left {2}\u001b\[33mDISABLED\u001b\[39m\n.* left {2}\u001b\[31mREVOKED\u001b\[39m\n/,
+    )
+    for (const plain of [
+      { ...terminal, env: { NO_COLOR: '1' } },
+      { ...terminal, env: { TERM: 'dumb' } },
+    ])
+      expect(pretty(shown, plain)).toBe(stripVTControlCharacters(pretty(shown, terminal)))
     // Without the directory, the Factory API no longer knows of it.
     expect((await home.fpki(['ca', 'show', '--pretty'])).stdout).not.toContain('REVOKED')
   })
@@ -126,11 +140,11 @@ async function expiredCa({ path }: Made): Promise<string> {
   return output('openssl', ['x509', '-req', ...ca, '-copy_extensions', 'copy'], { stdin: csr })
 }
 
-/** The rows of a certificate by name; the second row of the serial number is `Serial hex`. */
+/** The rows of a certificate by name; the second row of the serial number, for fioctl, is `Serial decimal`. */
 function fieldsOf(stdout: string, title: string): Record<string, string> {
   const block = stdout.split('\n\n').find((text) => text.startsWith(`${title}\n`)) ?? ''
   const rows = block.trimEnd().split('\n').slice(1)
-  return Object.fromEntries(rows.map((row) => [row.slice(0, 22).trim() || 'Serial hex', row.slice(22)]))
+  return Object.fromEntries(rows.map((row) => [row.slice(0, 22).trim() || 'Serial decimal', row.slice(22)]))
 }
 
 /** The expected rows, according to OpenSSL. */
@@ -154,8 +168,8 @@ async function expectedFields({ path }: Made, file: (typeof FILES)[number]): Pro
   return {
     Subject: `${await after('-subject', '-nameopt', 'sname,sep_comma_plus_space')}  (UTF8String)`,
     Issuer: `${await after('-issuer', '-nameopt', 'sname,sep_comma_plus_space')}  (signature verified)`,
-    Serial: BigInt(`0x${serial}`).toString(),
-    'Serial hex': (serial.match(/../g) ?? []).join(':'),
+    Serial: (serial.match(/../g) ?? []).join(':'),
+    ...(/online|local/.test(file) ? { 'Serial decimal': `${BigInt(`0x${serial}`)} (decimal)` } : {}),
     'Valid from': await date({ path }, file, '-startdate'),
     Key: `EC ${/NIST CURVE: (\S+)/.exec(text)?.[1]}`,
     Signature: /Signature Algorithm: (\S+)/.exec(text)?.[1] ?? '',

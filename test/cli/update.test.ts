@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { updateDeviceCasResult } from '../../src/operations/device-cas/update-device-cas.js'
 import { opensslCsr, opensslKey } from '../pki/support/openssl-csr.js'
 import { output } from '../support/cli.js'
-import { deviceCaSerials, knownOf, pkiWithThreeCas, serialOf } from './device-cas.js'
+import { deviceCaSerials, hexOf, knownOf, pkiWithThreeCas, serialOf } from './device-cas.js'
 import { copiedPki, editCertificates, type Made, madePki } from './made.js'
 import { expectRefusal, expectWords } from './refusal.js'
 import { snapshot } from './snapshot.js'
@@ -90,7 +90,7 @@ describe('a list with an additional CA', () => {
       status: 0,
       stdout: 'The factory acme now has 3 device CAs: 1 added, 0 removed\n',
     })
-    expect(stderr).toMatch(/^note: add CN=fio-[0-9a-f]{24}, OU=acme, serial \d+$/m)
+    expect(stderr).toMatch(/^note: add CN=fio-[0-9a-f]{24}, OU=acme, serial ([0-9A-F]{2}:){19}[0-9A-F]{2}$/m)
     expect(stderr.match(/^note: keep /gm)).toHaveLength(2)
     const names = ['online-crt', 'local-ca.pem']
     const serial = BigInt(
@@ -124,7 +124,7 @@ describe('a list with a revoked CA', () => {
     const made = await pkiWithThreeCas()
     const file = await listOf(made, 'online-crt', 'local-ca.pem', 'site-b.pem')
     await made.home.fpki(['ca', 'revoke-device-ca', made.directory, '--ca-file', 'site-b'])
-    const refusal = { status: 3, code: 'ERR_NOT_CONFIRMED', names: ['--yes', `${made.siteB} was revoked`] }
+    const refusal = { status: 3, code: 'ERR_NOT_CONFIRMED', names: ['--yes', `${hexOf(made.siteB)} was revoked`] }
     await expectRefusal(made.home, ['ca', 'update', file], { ...refusal, names: ['--yes'] })
     expectWords(await update(made, file), refusal)
     expect(await update(made, file, '--yes')).toMatchObject({ status: 0 })
@@ -139,7 +139,7 @@ describe('a list without one of the CAs', () => {
     const words = ['ca', 'update', file]
     await expectRefusal(made.home, words, { status: 3, code: 'ERR_NOT_CONFIRMED', names: ['--yes'] })
     expect((await update(made, file)).stderr).toContain(
-      `warning: The gateway will reject the devices of the removed CAs (${made.siteB}).`,
+      `warning: The gateway will reject the devices of the removed CAs (${hexOf(made.siteB)}).`,
     )
     expect(await update(made, file, '--yes')).toMatchObject({ status: 0 })
     expect(await deviceCaSerials(made)).toEqual([made.online, made.local])
@@ -172,7 +172,9 @@ describe('a list without one of the CAs', () => {
     const question = 'Replace the list of device CAs? [yes/no] '
     const { status, stdout } = await onTerminal(made.home, `ca update ${file}`, [[question, keys]])
     expect(status).toBe(expected)
-    expect(stdout.replace(/\s+/g, ' ')).toContain(`remove CN=fio-${await userOf(made)}, OU=acme, serial ${made.siteB}`)
+    expect(stdout.replace(/\s+/g, ' ')).toContain(
+      `remove CN=fio-${await userOf(made)}, OU=acme, serial ${hexOf(made.siteB)}`,
+    )
     expect(await deviceCaSerials(made)).toHaveLength(expected === 0 ? 2 : 3)
     if (expected !== 0) expect(await snapshot(made.home.path)).toEqual(before)
   })

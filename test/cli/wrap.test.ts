@@ -69,6 +69,26 @@ describe('wrapping text for a terminal', () => {
     }
   })
 
+  test('fits names, serial numbers and fingerprints at any width from 40 columns', () => {
+    const octets = (count: number) => Array.from({ length: count }, (_, at) => (at + 16).toString(16)).join(':')
+    const text = [
+      '├── local-ca     CN=fio-0123456789abcdef01234567, OU=acme  3652 days left  DISABLED',
+      `  Serial              ${octets(20)}`,
+      '                      496871502716935814739518301865423567910236547812 (decimal)',
+      `  SHA-256             ${octets(32)}`,
+      `note: revoke local-ca (site-b.pem), serial ${octets(20)}: the gateway refuses its devices.`,
+      `Active device CAs: ${octets(20)} (local-ca.pem, CN=fio-0123456789abcdef01234567); (${octets(20)}).`,
+    ].join('\n')
+    for (let columns = 40; columns <= 100; columns += 1) {
+      const wrapped = wrapLines(text, columns)
+      expect(wrapped.replace(/\s/g, '')).toBe(text.replace(/\s/g, ''))
+      for (const line of wrapped.split('\n')) {
+        // The one word that is longer than a narrow line.
+        if (!/^\s+\d{48}$/.test(line)) expect(line.length, line).toBeLessThanOrEqual(columns)
+      }
+    }
+  })
+
   test('does not count escape sequences', () => {
     const text = `${styleText('red', 'error:', { validateStream: false })} 345678`
     expect(wrapLines(text, 13)).toBe(text)

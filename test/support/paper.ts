@@ -11,6 +11,8 @@ export interface Printed {
   readonly scanned: string
   /** The text on the page. */
   readonly text: string
+  /** The tallest band without ink, margins included, as a part of the page. */
+  readonly blank: number
 }
 
 /** Prints a sheet with a browser, and looks at the page as a picture. */
@@ -30,7 +32,21 @@ export async function print(sheet: string): Promise<Printed> {
     // It says on stderr that there is no D-Bus.
     scanned: (await runProgram('zbarimg', ['--raw', '-q', '-Sdisable', '-Sqrcode.enable', picture])).stdout,
     text: await output('pdftotext', ['-layout', pdf, '-']),
+    blank: await blankPart(pdf, join(folder, 'small')),
   }
+}
+
+/** From a small grey picture of the first page: a header of three lines, then an octet for each point. */
+async function blankPart(pdf: string, to: string): Promise<number> {
+  await output('pdftoppm', ['-r', '30', '-gray', '-singlefile', pdf, to])
+  const picture = await readFile(`${to}.pgm`)
+  const [header = '', width = '', height = ''] = /^P5\s+(\d+)\s+(\d+)\s+255\s/.exec(picture.toString('latin1')) ?? []
+  const rows = Array.from({ length: Number(height) }, (_, at) => {
+    const start = header.length + at * Number(width)
+    return picture.subarray(start, start + Number(width)).every((point) => point === 255) ? ' ' : 'x'
+  })
+  const bands = rows.join('').split(/x+/)
+  return Math.max(...bands.map((band) => band.length)) / rows.length
 }
 
 function toMillimetres(points: string): number {

@@ -15,6 +15,7 @@ export function certificateStatus(changes: Partial<CertificateStatus> = {}): Cer
     state: 'fine',
     notYetValid: false,
     disabled: false,
+    revoked: false,
     ...changes,
   }
 }

@@ -2,6 +2,7 @@ import { CRL_REASONS, isCrlOf } from '../../pki/crl.js'
 import { encodePem } from '../../pki/pem.js'
 import { type Certificate, readPemList } from '../../pki/read-certificate.js'
 import { type Crl, readCrl } from '../../pki/read-crl.js'
+import { serialToHex } from '../../serial-hex.js'
 import type { FactoryCertificates } from '../api.js'
 import { refusal } from './refusal.js'
 
@@ -28,7 +29,7 @@ export function afterCrl<T extends Revocable>(
     throw refusal(
       factory,
       400,
-      `ca-revoke-crl lists ${unknown.serialNumber}, which is not the serial number of a device CA`,
+      `ca-revoke-crl lists ${serialToHex(unknown.serialNumber)}, which is not the serial number of a device CA`,
     )
   const serials = (reason: keyof typeof CRL_REASONS) =>
     crl.entries.flatMap(({ serialNumber, reasonCode }) => (reasonCode === CRL_REASONS[reason] ? [serialNumber] : []))

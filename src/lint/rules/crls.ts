@@ -1,6 +1,6 @@
 import { sameName } from '../../pki/name.js'
 import { sameOctets } from '../../pki/octets.js'
-import { serialToHex } from '../../pki/serial.js'
+import { serialToHex } from '../../serial-hex.js'
 import type { LintContext } from '../context.js'
 import type { LintCrl } from '../model.js'
 import { always, listed, type Rule, unless } from '../rule.js'

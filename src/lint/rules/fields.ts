@@ -1,7 +1,7 @@
 import { sameOctets } from '../../pki/octets.js'
 import { lifetimeOf, lifetimeText } from '../../pki/profiles.js'
-import { serialToHex } from '../../pki/serial.js'
 import { latestEnd } from '../../pki/validity.js'
+import { serialToHex } from '../../serial-hex.js'
 import type { LintCertificate, LintTime } from '../model.js'
 import { PROFILE_OF } from '../role.js'
 import { always, type CertificateRule, unless } from '../rule.js'

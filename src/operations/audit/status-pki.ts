@@ -1,5 +1,5 @@
 import type { RegisterPorts } from '../../devices/open.js'
-import { standingOf } from '../../directory/ca-standing.js'
+import { type CaStanding, standingOf } from '../../directory/ca-standing.js'
 import { type InspectedDirectory, inspectDirectory } from '../../directory/inspect.js'
 import { DEVICE_REGISTER, PKI_FILES } from '../../directory/names.js'
 import { factoryIn, pkiFilesOf, roleOfFile } from '../../directory/pki-files.js'
@@ -8,7 +8,7 @@ import { type CertificateFacts, type CertificateRole, describeCertificate, rfc33
 import { type Certificate, readPemCertificate } from '../../pki/read-certificate.js'
 import type { Clock } from '../../ports.js'
 import { statusOfBackup } from '../backup/age.js'
-import type { ShowPkiResult } from '../show/show-pki.js'
+import type { ShownCertificate, ShowPkiResult } from '../show/show-pki.js'
 import { interruptedIn, missingFiles } from './status-completeness.js'
 import { statusOfRegister } from './status-register.js'
 import { type CertificateStatus, type PkiStatus, type PkiStatusResult, withDue } from './status-report.js'
@@ -54,7 +54,9 @@ export function statusOfShown(
   const thresholds = { now: clock(), warnDays, backupDays: null }
   const { factory, root, tls, estTls, deviceCas } = shown
   const all = [root, tls, estTls, ...deviceCas].filter((certificate) => certificate !== null)
-  const certificates = all.map((facts) => statusOf(facts, { role: facts.role, disabled: facts.disabled }, thresholds))
+  const certificates = all.map((facts) =>
+    statusOf(facts, { role: facts.role, standing: standingOfShown(facts) }, thresholds),
+  )
   const problems = tls === null ? [problemOf(null, noTls(shown))] : []
   return summed([withDue({ directory: null, factory, certificates, ...NOT_RECORDED, problems })], thresholds)
 }
@@ -109,8 +111,8 @@ async function statusOfReadable(
     certificates: readable.map(({ file, certificate }) => {
       const facts = describeCertificate(certificate, root ?? certificate, thresholds.now)
       const role = roleOfFile(file)
-      const disabled = isDeviceCa(role) && standingOf(directory.state, certificate.serialNumber) === 'disabled'
-      return statusOf(facts, { role, file, disabled }, thresholds)
+      const standing = isDeviceCa(role) ? standingOf(directory.state, certificate.serialNumber) : 'accepted'
+      return statusOf(facts, { role, file, standing }, thresholds)
     }),
     kit: directory.kit !== null,
     devices: register.devices,
@@ -146,10 +148,10 @@ async function readFile(directory: InspectedDirectory, file: string): Promise<Re
 
 function statusOf(
   { subject, serial, fingerprint, notBefore, notAfter, daysLeft }: CertificateFacts,
-  place: { readonly role: CertificateRole; readonly file?: string; readonly disabled: boolean },
+  place: { readonly role: CertificateRole; readonly file?: string; readonly standing: CaStanding },
   { now, warnDays }: Thresholds,
 ): CertificateStatus {
-  const { role, file = null, disabled } = place
+  const { role, file = null, standing } = place
   const expired = now > new Date(notAfter)
   const notYetValid = now < new Date(notBefore)
   const states = [
@@ -157,8 +159,13 @@ function statusOf(
     ...(notYetValid ? (['not-yet-valid'] as const) : []),
     ...(daysLeft < warnDays ? (['expiring'] as const) : []),
   ]
-  const state = (disabled ? undefined : states[0]) ?? 'fine'
-  return { role, file, subject, serial, fingerprint, notBefore, notAfter, daysLeft, state, notYetValid, disabled }
+  const state = (standing === 'accepted' ? states[0] : undefined) ?? 'fine'
+  const ca = { disabled: standing === 'disabled', revoked: standing === 'revoked' }
+  return { role, file, subject, serial, fingerprint, notBefore, notAfter, daysLeft, state, notYetValid, ...ca }
+}
+
+function standingOfShown({ disabled, revoked }: ShownCertificate): CaStanding {
+  return revoked ? 'revoked' : disabled ? 'disabled' : 'accepted'
 }
 
 function problemOf(file: string | null, error: unknown): PkiStatus['problems'][number] {

@@ -28,6 +28,8 @@ const certificateStatus = z.strictObject({
   notYetValid: z.boolean(),
   /** A device CA whose devices the Factory API does not accept; its state is ignored. */
   disabled: z.boolean(),
+  /** A revoked device CA whose file is still in the directory; its state is ignored. */
+  revoked: z.boolean(),
 })
 
 /** Why something could not be checked. */

@@ -6,6 +6,7 @@ import type { FinalStep } from '../../journal/steps.js'
 import { revokedSerials } from '../../pki/crl.js'
 import { readPemList } from '../../pki/read-certificate.js'
 import { readCrl } from '../../pki/read-crl.js'
+import { serialToHex } from '../../serial-hex.js'
 import { shellWord } from '../../shell-word.js'
 import { certificatesInApi, deviceCaSerials } from '../open-pki.js'
 import type { Change, ChangeCommand, ChangeWork } from './change.js'
@@ -81,10 +82,11 @@ function revivedIn(inApi: FactoryCertificates, { update, before }: Sent): readon
 }
 
 function broughtBack(serials: readonly bigint[], { directory }: ChangeWork): FpkiError {
-  const again = serials.map((serial) => ` --ca-serial ${serial}`).join('')
+  const names = serials.map(serialToHex)
+  const again = names.map((serial) => ` --ca-serial ${serial}`).join('')
   return new FpkiError(
     'ERR_API',
-    `Device CAs were revoked concurrently, and the uploaded list restored them: ${serials.join(', ')}.`,
+    `Device CAs were revoked concurrently, and the uploaded list restored them: ${names.join(', ')}.`,
     `The PKI directory is up to date. Revoke them again with \`fpki ca revoke-device-ca ${shellWord(directory.path)}${again}\`.`,
   )
 }
@@ -94,7 +96,7 @@ function missingIn(inApi: FactoryCertificates, { caCrt = '' }: CertificatesUpdat
   const current = deviceCaSerials(inApi)
   const sent = caCrt.trim() === '' ? [] : readPemList(caCrt, 'ca-crt').map(({ serialNumber }) => serialNumber)
   const missing = sent.filter((serial) => !current.has(serial))
-  return missing.length === 0 ? '' : ` (missing: ${missing.join(', ')})`
+  return missing.length === 0 ? '' : ` (missing: ${missing.map(serialToHex).join(', ')})`
 }
 
 function outcomeUnknown(cause: unknown): FpkiError {

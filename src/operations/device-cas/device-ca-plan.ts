@@ -5,6 +5,7 @@ import type { CrlReason } from '../../pki/crl.js'
 import { formatName } from '../../pki/name.js'
 import { sameOctets } from '../../pki/octets.js'
 import type { Certificate } from '../../pki/read-certificate.js'
+import { serialToHex } from '../../serial-hex.js'
 import { deviceCasOf, type OpenPki } from '../open-pki.js'
 import { roleOf } from '../show/show-pki.js'
 
@@ -97,12 +98,12 @@ function notADeviceCa(
   const { current, files, factory } = there
   const names = current.map((ca) => {
     const file = fileOf(ca, files)
-    return `${ca.serialNumber} (${file === null ? '' : `${file}, `}${formatName(ca.subject)})`
+    return `${serialToHex(ca.serialNumber)} (${file === null ? '' : `${file}, `}${formatName(ca.subject)})`
   })
   const list = names.length === 0 ? 'The factory has no active device CAs.' : `Active device CAs: ${names.join('; ')}.`
   return new FpkiError(
     'ERR_NOT_A_DEVICE_CA',
-    `${serial} is not an active device CA of the factory ${factory}; it may already be revoked.`,
+    `${serialToHex(serial)} is not an active device CA of the factory ${factory}; it may already be revoked.`,
     `Nothing was changed. ${list}`,
   )
 }

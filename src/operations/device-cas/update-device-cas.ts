@@ -12,6 +12,7 @@ import { isCompressed, sameKey } from '../../pki/public-key.js'
 import { type Certificate, isIssuedBy, readPemCertificate, readPemCertificates } from '../../pki/read-certificate.js'
 import { readCrl } from '../../pki/read-crl.js'
 import type { Clock } from '../../ports.js'
+import { serialToHex } from '../../serial-hex.js'
 import { deviceCasOf } from '../open-pki.js'
 import { notInitialized } from '../show/show-pki.js'
 import { dangersOf } from './device-ca-plan.js'
@@ -91,7 +92,7 @@ export async function updateDeviceCas(
   const listed = after === null ? [] : deviceCasOf(after)
   const [missing, surplus] = [without(newCas, listed), without(listed, newCas)]
   if (missing.length + surplus.length === 0) return { ...report, changed: true }
-  const serials = [...missing, ...surplus].map(({ serialNumber }) => serialNumber)
+  const serials = [...missing, ...surplus].map(({ serialNumber }) => serialToHex(serialNumber))
   throw new FpkiError(
     'ERR_API',
     `The Factory API accepted the update, but its device CAs differ from the new list (serial numbers ${serials.join(', ')}).`,
@@ -128,7 +129,10 @@ function revokedAgain(
   const revoked = crl !== null && isCrlOf(crl, root) ? revokedSerials(crl) : []
   return added
     .filter(({ serialNumber }) => revoked.includes(serialNumber))
-    .map(({ serialNumber }) => `The device CA ${serialNumber} was revoked; the gateway will accept its devices again.`)
+    .map(
+      ({ serialNumber }) =>
+        `The device CA ${serialToHex(serialNumber)} was revoked; the gateway will accept its devices again.`,
+    )
 }
 
 function dangersOfUpdate(
@@ -138,7 +142,7 @@ function dangersOfUpdate(
 ): readonly string[] {
   if (removed.length === 0) return []
   const isEnabled = ({ serialNumber }: Certificate) => !disabledCaSerials.includes(serialNumber.toString())
-  const names = removed.map(({ serialNumber }) => serialNumber.toString())
+  const names = removed.map(({ serialNumber }) => serialToHex(serialNumber))
   return [
     `The gateway will reject the devices of the removed CAs (${names.join(', ')}).`,
     ...dangersOf(removed.filter(isEnabled), newCas.filter(isEnabled)),
@@ -179,7 +183,7 @@ function refuseDuplicates(certificates: readonly Certificate[], what: string): v
   if (twice === undefined) return
   throw new FpkiError(
     'ERR_BAD_CERTIFICATE',
-    `Two certificates in ${what} have the serial number ${twice}.`,
+    `Two certificates in ${what} have the serial number ${serialToHex(twice)}.`,
     'Nothing was sent. Remove one of them.',
   )
 }

@@ -7,9 +7,11 @@ import type { SnapshotRecord } from '../../directory/snapshot-record.js'
 import { FpkiError } from '../../errors.js'
 import { jsonDocument } from '../../json-document.js'
 import { rfc3339 } from '../../pki/describe.js'
+import { fingerprintOf } from '../../pki/fingerprint.js'
 import { formatName } from '../../pki/name.js'
 import { readPemCertificate } from '../../pki/read-certificate.js'
 import type { DurableFiles } from '../../ports.js'
+import { serialToHex } from '../../serial-hex.js'
 import { recordChanges } from './record-changes.js'
 import { snapshotOf } from './show-history.js'
 
@@ -34,6 +36,8 @@ export const diffSnapshotsResult = jsonDocument({
       file: z.nullable(z.string()),
       /** For people: `added: site-b.key (private key)`. */
       text: z.string(),
+      /** The facts of a certificate that differ; null: the side has no such certificate. */
+      details: z.array(z.strictObject({ name: z.string(), old: z.nullable(z.string()), new: z.nullable(z.string()) })),
     }),
   ),
 })
@@ -87,26 +91,38 @@ async function sideOf(directory: PkiDirectory, word: string): Promise<Side> {
 async function changeOf(name: string, a: Side, b: Side): Promise<Changes> {
   const [before, after] = [a, b].map(({ files }) => files.find((file) => file.name === name)?.sha256)
   if (before === after) return []
-  if (before === undefined) return [{ what: 'added', file: name, text: `added: ${name} (${await describe(name, b)})` }]
-  if (after === undefined)
-    return [{ what: 'removed', file: name, text: `removed: ${name} (${await describe(name, a)})` }]
-  const text = `replaced: ${name} (was ${await describe(name, a)}; now ${await describe(name, b)})`
-  return [{ what: 'replaced', file: name, text }]
+  const what = before === undefined ? 'added' : after === undefined ? 'removed' : 'replaced'
+  const old = before === undefined ? NO_FACTS : await factsOf(name, a)
+  const now = after === undefined ? NO_FACTS : await factsOf(name, b)
+  const names = [...new Set([...old.keys(), ...now.keys()])].filter((fact) => old.get(fact) !== now.get(fact))
+  const details = names.map((fact) => ({ name: fact, old: old.get(fact) ?? null, new: now.get(fact) ?? null }))
+  return [{ what, file: name, text: `${what}: ${name}${kindOf(name)}`, details }]
 }
 
-/** Describes a file. Keys are not read. */
-async function describe(name: string, { read }: Side): Promise<string> {
-  if (isKeyFile(name)) return 'private key'
-  if (name === ROOT_CSR) return 'certificate request of the root'
+function kindOf(name: string): string {
+  if (isKeyFile(name)) return ' (private key)'
+  return name === ROOT_CSR ? ' (certificate request of the root)' : ''
+}
+
+const NO_FACTS: ReadonlyMap<string, string> = new Map()
+
+/** What a person compares in a certificate. Keys are not read. */
+async function factsOf(name: string, { read }: Side): Promise<ReadonlyMap<string, string>> {
+  if (kindOf(name) !== '') return NO_FACTS
   try {
-    const { subject, serialNumber, notAfter } = readPemCertificate((await read(name)) ?? '', name)
-    return `${formatName(subject)}, serial ${serialNumber}, valid until ${rfc3339(notAfter)}`
+    const { subject, serialNumber, notAfter, der } = readPemCertificate((await read(name)) ?? '', name)
+    return new Map([
+      ['subject', formatName(subject)],
+      ['serial', serialToHex(serialNumber)],
+      ['valid until', rfc3339(notAfter)],
+      ['SHA-256', fingerprintOf(der)],
+    ])
   } catch (error) {
-    if (error instanceof FpkiError) return 'not a readable certificate'
+    if (error instanceof FpkiError) return new Map([['certificate', 'not readable']])
     throw error
   }
 }
 
 function inRecord(text: string): Changes[number] {
-  return { what: 'record', file: null, text }
+  return { what: 'record', file: null, text, details: [] }
 }

@@ -1,5 +1,6 @@
 import type { DirectoryState, KeyRef } from '../../directory/records.js'
 import { tokenKeyName } from '../../keystore/labels.js'
+import { decimalToHex } from '../../serial-hex.js'
 
 /** What differs between two states of a PKI directory, for people: one line for each change. */
 export function recordChanges(a: DirectoryState | null, b: DirectoryState | null): readonly string[] {
@@ -18,11 +19,11 @@ export function recordChanges(a: DirectoryState | null, b: DirectoryState | null
     ...values.flatMap(([what, before, after]) =>
       before === after ? [] : [`changed: ${what} (was ${before ?? 'not recorded'}; now ${after ?? 'not recorded'})`],
     ),
-    ...revoked.map((serial) => `revoked: device CA ${serial}`),
-    ...added(after, before).map((serial) => `disabled: device CA ${serial}`),
+    ...revoked.map((serial) => `revoked: device CA ${decimalToHex(serial)}`),
+    ...added(after, before).map((serial) => `disabled: device CA ${decimalToHex(serial)}`),
     ...added(before, after)
       .filter((serial) => !revoked.includes(serial))
-      .map((serial) => `enabled: device CA ${serial}`),
+      .map((serial) => `enabled: device CA ${decimalToHex(serial)}`),
   ]
 }
 

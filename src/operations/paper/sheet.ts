@@ -1,4 +1,5 @@
 import { printableLines } from '../../printable.js'
+import { VERSION } from '../../version.js'
 import { keyPem } from './open.js'
 import type { PaperKey } from './parts.js'
 import { qrSvg } from './qr.js'
@@ -29,48 +30,79 @@ type Protection =
 const STYLE = `
   @page { size: A4; margin: 12mm }
   * { box-sizing: border-box; margin: 0 }
-  body { font: 9.5pt/1.35 sans-serif; color: #000; background: #fff; max-width: 186mm; margin: 0 auto; overflow-wrap: anywhere }
-  h1 { font-size: 15pt } h2 { font-size: 11pt; margin-top: 3mm }
-  .is { font-weight: bold; margin: 1mm 0 2mm }
+  body { font: 9.5pt/1.35 sans-serif; color: #000; background: #fff; overflow-wrap: anywhere;
+    display: flex; flex-direction: column; justify-content: space-between; gap: 3mm }
+  @media screen { html { background: #ccc } body { width: 210mm; min-height: 297mm; padding: 12mm; margin: 8mm auto } }
+  @media print { body { min-height: 270mm } }
+  header { display: flex; justify-content: space-between; align-items: flex-start; gap: 6mm }
+  h1 { font-size: 15pt } h2 { font-size: 11pt }
+  .mark { flex: none; font: bold 15pt/1 sans-serif; padding: 2mm 4mm; border: 1mm solid #000 }
   dl { display: grid; grid-template-columns: 48mm 1fr } dd { font: 8.5pt/1.5 monospace }
-  .codes { display: flex; gap: 8mm; margin-top: 2mm } figure { width: 80mm } figcaption { text-align: center }
+  .codes { display: flex; gap: 6mm; align-items: flex-start } figcaption { text-align: center; font-size: 8.5pt }
+  .key { width: 80mm } .share { width: 46mm }
   svg { display: block; width: 100%; shape-rendering: crispEdges }
-  pre { font: 10pt/1.3 monospace; margin-top: 1mm }
+  .fields { flex: 1; align-self: stretch; display: grid; grid-auto-rows: 1fr }
+  .fields p { font-size: 8.5pt; border-bottom: .3mm solid #000 }
+  pre { font-family: monospace; margin-top: 1mm } pre + h2 { margin-top: 2mm }
+  .few pre { font-size: 14pt; line-height: 1.9 } .some pre { font-size: 13pt; line-height: 1.4 }
+  .many { gap: 1.5mm } .many pre { font-size: 11pt; line-height: 1.2 } .many h1 { font-size: 11pt } .many .key { width: 70mm }
   ol { padding-left: 5mm } code { font-size: 9pt }`
+
+/** That of package.json. Without a scheme: the sheet is paper. */
+const HOMEPAGE = 'fpki.example'
+
+/** For a person to fill in. */
+const FIELDS = ['Holder', 'Witness', 'Envelope', 'Date']
 
 /** One A4 page of HTML, without scripts or external resources. Secret. */
 export function sheetHtml(sheet: Sheet): string {
   const { factory, printedAt, certificateFingerprint, publicKeyFingerprint, protection, keyLines, shareLines } = sheet
   const title = `Root key of the factory ${factory}`
+  const { mark, meaning } = secrecyOf(protection)
   return `<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
 <title>${escaped(title)}</title>
 <style>${STYLE}
 </style>
 </head>
-<body>
-<h1>${escaped(title)}</h1>
-<p class="is">${escaped(summaryOf(protection))}</p>
+<body class="${sizeOf(keyLines.length + shareLines.length)}">
+<header><div><h1>${escaped(title)}</h1>
+<p>${escaped(meaning)}</p></div>
+<p class="mark">${escaped(mark)}</p></header>
 <dl>
-<dt>Printed</dt><dd>${escaped(printedAt)}</dd>
+<dt>Printed</dt><dd>${escaped(printedAt)} by fpki ${VERSION}</dd>
 <dt>SHA-256 of factory_ca.pem</dt><dd>${escaped(grouped(certificateFingerprint))}</dd>
 <dt>SHA-256 of its public key</dt><dd>${escaped(grouped(publicKeyFingerprint))}</dd>
 </dl>
-${codes(sheet)}
-<h2>The key, ${keyLines.length} lines</h2>
-<pre>${escaped(keyLines.join('\n'))}</pre>
-${shareLines.length === 0 ? '' : `<h2>The share, ${shareLines.length} lines</h2>\n<pre>${escaped(shareLines.join('\n'))}</pre>\n`}<h2>How to recover the key</h2>
+<div class="codes">${codes(sheet)}
+<div class="fields">${FIELDS.map((name) => `<p>${name}</p>`).join('')}</div></div>
+<section>
+${lines('The key', keyLines)}${shareLines.length === 0 ? '' : lines('The share', shareLines)}</section>
+<section>
+<h2>How to recover the key</h2>
 <ol>
 ${recoverySteps(protection)
   .map((step) => `<li>${step}</li>`)
   .join('\n')}
 </ol>
+</section>
 </body>
 </html>
 `
+}
+
+/** As large as fits on the page: a P-521 key with a share has most lines. */
+function sizeOf(count: number): 'few' | 'some' | 'many' {
+  if (count <= 8) return 'few'
+  return count <= 14 ? 'some' : 'many'
+}
+
+function lines(title: string, text: readonly string[]): string {
+  return `<h2>${title}, ${text.length} lines</h2>\n<pre>${escaped(text.join('\n'))}</pre>\n`
 }
 
 /** `text` escaped for HTML elements and attributes; unprintable characters are shown as escapes. */
@@ -78,33 +110,41 @@ export function escaped(text: string): string {
   return printableLines(text).replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)
 }
 
-function summaryOf(protection: Protection): string {
+/** The mark that tells sheets apart at a glance, and what it means. */
+function secrecyOf(protection: Protection): { readonly mark: string; readonly meaning: string } {
   switch (protection.kind) {
     case 'plain':
-      return 'NOT ENCRYPTED. Anyone who reads or photographs this sheet has the key.'
+      return { mark: 'PLAIN KEY', meaning: 'Not encrypted: anyone who reads or photographs this sheet has the key.' }
     case 'passphrase':
-      return 'Encrypted. Useless without the passphrase, which is not on this sheet: store that elsewhere.'
-    case 'share':
-      return `Sheet ${protection.number} of ${protection.count}. Any ${protection.threshold} of them recover the key; fewer reveal nothing. Store them in different places.`
+      return { mark: 'ENCRYPTED', meaning: 'Useless without its passphrase, which is stored elsewhere.' }
+    case 'share': {
+      const { number, threshold, count } = protection
+      const meaning = `Any ${threshold} of the ${count} sheets recover the key, and fewer reveal nothing: store them in different places.`
+      return { mark: `SHARE ${number} OF ${count}`, meaning }
+    }
   }
 }
 
 function codes({ protection, key: onPaper, shareLines }: Sheet): string {
-  const key = `<figure>${qrSvg(keyPem(onPaper))}<figcaption>The key (PEM)</figcaption></figure>`
-  const share = protection.kind === 'share' ? `share ${protection.number}` : ''
-  const more = `<figure>${qrSvg(shareLines.join('\n'))}<figcaption>${share}</figcaption></figure>`
-  return `<div class="codes">${key}${share === '' ? '' : more}</div>`
+  const code = (name: string, text: string, caption: string) =>
+    `<figure class="${name}">${qrSvg(text)}<figcaption>${caption}</figcaption></figure>`
+  const key = code('key', keyPem(onPaper), 'The key (PEM)')
+  return protection.kind === 'share'
+    ? `${key}${code('share', shareLines.join('\n'), `Share ${protection.number}`)}`
+    : key
 }
 
 /** Each step as HTML. */
 function recoverySteps(protection: Protection): readonly string[] {
-  const lines =
+  const typed =
     protection.kind === 'share'
       ? `the lines of the key from one sheet and the lines of the share from ${protection.threshold} sheets`
       : 'the lines above'
   return [
-    `Type ${lines} into a file, or scan the QR codes into it. Case, spaces, O for 0 and I for 1 do not matter; each line ends with a checksum.`,
-    `<code>fpki ca paper --restore FILE --cert factory_ca.pem --out factory_ca.key</code> names any line with a typing error, and checks the key against the certificate.`,
+    `Type ${typed} into a file, or scan the QR codes into it.`,
+    'Case, spaces, O for 0 and I for 1 do not matter, and each line ends with a checksum.',
+    `<code>fpki ca paper --restore FILE --cert factory_ca.pem --out factory_ca.key</code> names each line with a typing error, and checks the key against the certificate.`,
+    `fpki ${VERSION} is at ${HOMEPAGE}, unless a copy is kept with the certificate.`,
     WITHOUT_FPKI[protection.kind],
   ]
 }

@@ -1,4 +1,4 @@
-import { serialToHex } from '../../pki/serial.js'
+import { serialToHex } from '../../serial-hex.js'
 import type { CertificateStatus, PkiStatus, PkiStatusResult } from '../audit/status-report.js'
 import { harmless } from './harmless.js'
 import { contentLines, textProperty } from './ics-text.js'
@@ -51,7 +51,9 @@ export function reminderCalendar(status: PkiStatusResult): string | null {
 
 function eventsOf(pki: PkiStatus, checkedAt: string): readonly Event[] {
   const root = pki.certificates.find(({ role }) => role === 'root') ?? null
-  const counting = pki.certificates.filter(({ disabled, notAfter }) => !disabled && notAfter !== NEVER)
+  const counting = pki.certificates.filter(
+    ({ disabled, revoked, notAfter }) => !(disabled || revoked) && notAfter !== NEVER,
+  )
   return counting.flatMap((certificate) =>
     REMINDERS.flatMap((days) => {
       const date = dateBefore(certificate.notAfter, days)

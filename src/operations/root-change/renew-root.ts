@@ -10,6 +10,7 @@ import { fingerprintOf } from '../../pki/fingerprint.js'
 import { type Profile, ROOT_CA } from '../../pki/profiles.js'
 import { type Certificate, isIssuedBy } from '../../pki/read-certificate.js'
 import type { CertificateTemplate } from '../../pki/template.js'
+import { serialToHex } from '../../serial-hex.js'
 import { type OpenPki, openPkiOfRoot } from '../open-pki.js'
 import { certifyRoot, type RootPorts } from './certify-root.js'
 import { requireNoConstraints } from './extensions.js'
@@ -159,7 +160,7 @@ function requireSameChains(renewed: Certificate, below: readonly Certificate[]):
   if (lost === undefined) return
   throw new FpkiError(
     'ERR_SIGNATURE',
-    `Refusing the new root certificate: the certificate with serial ${lost.serialNumber} does not verify with it.`,
+    `Refusing the new root certificate: the certificate with serial ${serialToHex(lost.serialNumber)} does not verify with it.`,
     'Nothing was written. Its authorityKeyIdentifier probably names the serial number of the earlier root certificate.',
   )
 }

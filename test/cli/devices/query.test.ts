@@ -10,6 +10,7 @@ import {
   uuidNumber,
   withRegister,
 } from '../../support/device-register.js'
+import { hexOf } from '../device-cas.js'
 import { copiedPki, type Made } from '../made.js'
 import { expectRefusal } from '../refusal.js'
 
@@ -120,7 +121,7 @@ describe('devices list and count', () => {
     ])
     const json = showDeviceResult.parse(JSON.parse((await devices(pki, 'show', uuidNumber(1), '--json')).stdout))
     expect(first.map(({ certificate, key, ...row }) => [certificate, row['sha-256'], key])).toEqual(
-      json.certificates.map(({ serial, fingerprint, keyHash }) => [serial, fingerprint, keyHash]),
+      json.certificates.map(({ serial, fingerprint, keyHash }) => [hexOf(serial), fingerprint, keyHash]),
     )
     expect(await rowsOf(3)).toMatchObject([
       { name: expect.stringMatching(/^'=cmd/), serial: expect.stringMatching(/^'=/) },

@@ -44,6 +44,7 @@ describe('a calendar', () => {
       { notAfter: '2027-01-05T00:00:00Z', state: 'expiring' },
       { notAfter: '9999-12-31T23:59:59Z' },
       { disabled: true },
+      { revoked: true },
     ] as const) {
       expect(reminderCalendar(statusOfPki([certificateStatus(changes)]))).toBeNull()
     }

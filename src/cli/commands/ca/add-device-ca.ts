@@ -1,4 +1,5 @@
 import { type AddDeviceCaResult, addDeviceCa } from '../../../operations/device-cas/add-device-ca.js'
+import { decimalToHex } from '../../../serial-hex.js'
 import { type ChangeFlags, changeScene } from '../../change.js'
 import { type Io, printable, printJson, printText, progressOn } from '../../output.js'
 
@@ -25,7 +26,7 @@ export async function addCa(directory: string, flags: AddDeviceCaFlags, io: Io):
 function summary({ factory, directory, added }: AddDeviceCaResult): string {
   const lines = added.flatMap(({ role, file, keyFile, serial, notAfter }) => [
     `Added ${role} to the factory ${factory}: ${directory}/${file}`,
-    `  valid until ${notAfter}, serial ${serial}`,
+    `  valid until ${notAfter}, serial ${decimalToHex(serial)}`,
     ...(keyFile === null ? [] : [`  private key: ${directory}/${keyFile} (secret; back it up offline)`]),
   ])
   return `${lines.map(printable).join('\n')}\n`

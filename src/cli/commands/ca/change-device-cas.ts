@@ -4,6 +4,7 @@ import {
   changeDeviceCas,
 } from '../../../operations/device-cas/change-device-cas.js'
 import { CA_ACTIONS, type CaAction, type CaPlan } from '../../../operations/device-cas/device-ca-plan.js'
+import { decimalToHex, serialToHex } from '../../../serial-hex.js'
 import { type ChangeFlags, changeScene } from '../../change.js'
 import { type ConfirmFlags, confirm, type Question } from '../../confirm.js'
 import { type Io, printable, printJson, printText, progressOn } from '../../output.js'
@@ -48,7 +49,7 @@ function questionOf(
     const name = file === null ? role : `${role} (${file})`
     const count = devices.get(certificate.serialNumber.toString())
     return [
-      `${action} ${name}, serial ${certificate.serialNumber}: ${EFFECTS[action]}.`,
+      `${action} ${name}, serial ${serialToHex(certificate.serialNumber)}: ${EFFECTS[action]}.`,
       ...(count === undefined ? [] : [devicesText(action, name, count)]),
     ]
   })
@@ -68,13 +69,14 @@ function devicesText(
 }
 
 function nothingToDo({ action, deviceCas }: ChangeDeviceCasResult): string {
-  const which = deviceCas.map(({ serial }) => serial).join(', ')
+  const which = deviceCas.map(({ serial }) => decimalToHex(serial)).join(', ')
   return `Already ${CA_ACTIONS[action].done}: ${which}. Nothing was changed.`
 }
 
 function summary({ factory, action, deviceCas, crl }: ChangeDeviceCasResult): string {
   const lines = deviceCas.map(
-    ({ serial, subject, file }) => `${capital(CA_ACTIONS[action].done)}: ${file ?? subject}, serial ${serial}`,
+    ({ serial, subject, file }) =>
+      `${capital(CA_ACTIONS[action].done)}: ${file ?? subject}, serial ${decimalToHex(serial)}`,
   )
   return `${[...lines, `Sent CRL number ${crl?.crlNumber} to the Factory API for the factory ${factory}.`].map(printable).join('\n')}\n`
 }
@@ -95,9 +97,8 @@ function crlAsText({
     ['CRL number', crlNumber ?? ''],
     ['This update', thisUpdate],
     ['Next update', nextUpdate ?? ''],
-    ...entries.flatMap(({ serial, serialHex, revocationDate, reason }): (readonly [string, string])[] => [
-      ['Serial', serial],
-      ['', serialHex],
+    ...entries.flatMap(({ serialHex, revocationDate, reason }): (readonly [string, string])[] => [
+      ['Serial', serialHex],
       ['', `${reason}, ${revocationDate}`],
     ]),
   ]

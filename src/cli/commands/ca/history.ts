@@ -4,7 +4,7 @@ import { showHistory } from '../../../operations/history/show-history.js'
 import { resolved } from '../../directory.js'
 import { warnOfForeign } from '../../foreign.js'
 import type { CommonFlags } from '../../options.js'
-import { type Io, printable, printJson, printText, progressOn } from '../../output.js'
+import { type Io, printable, printJson, printText, progressOn, style } from '../../output.js'
 
 /** `fpki ca history <directory>` */
 export async function history(directory: string, flags: CommonFlags, io: Io): Promise<void> {
@@ -28,7 +28,17 @@ export async function diff(directory: string, from: string, to: string, flags: C
   if (flags.json) return printJson(io, compared)
   if (compared.changes.length === 0)
     progressOn(io, flags).note(`No changes between ${nameOf(compared.from)} and ${nameOf(compared.to)}.`)
-  printText(io, compared.changes.map(({ text }) => `${printable(text)}\n`).join(''))
+  printText(io, compared.changes.flatMap((change) => linesOf(change, io)).join(''))
+}
+
+/** A line for the change, and one for each old and new value. */
+function linesOf({ text, details }: DiffSnapshotsResult['changes'][number], io: Io): readonly string[] {
+  const value = (mark: '-' | '+', name: string, text: string | null) =>
+    text === null
+      ? []
+      : [style(io, mark === '-' ? 'red' : 'green', `  ${mark} ${name.padEnd(11)}  ${printable(text)}`, 'stdout')]
+  const values = details.flatMap(({ name, old, new: now }) => [...value('-', name, old), ...value('+', name, now)])
+  return [printable(text), ...values].map((line) => `${line}\n`)
 }
 
 function nameOf({ number }: DiffSnapshotsResult['from']): string {

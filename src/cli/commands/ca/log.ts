@@ -8,6 +8,7 @@ import {
   showAuditLog,
 } from '../../../operations/history/show-audit-log.js'
 import { readTime } from '../../../operations/read-time.js'
+import { decimalToHex } from '../../../serial-hex.js'
 import { resolved } from '../../directory.js'
 import { EXIT_FOUND } from '../../exit.js'
 import { warnOfForeign } from '../../foreign.js'
@@ -48,8 +49,10 @@ function asText(line: AuditLogLine): string {
   const lines = [
     `${String(number).padStart(5)}  ${time}  ${who.name ?? who.uid}  ${command}  ${kind}`,
     ...(text === null ? [] : [`       ${text}`]),
-    ...certificates.map(({ serial, subject, file }) => `       ${file ?? 'printed'}: ${subject}, serial ${serial}`),
-    ...(crl === null ? [] : [`       CRL ${crl.number}, ${crl.reason}: ${crl.serials.join(', ')}`]),
+    ...certificates.map(
+      ({ serial, subject, file }) => `       ${file ?? 'printed'}: ${subject}, serial ${decimalToHex(serial)}`,
+    ),
+    ...(crl === null ? [] : [`       CRL ${crl.number}, ${crl.reason}: ${crl.serials.map(decimalToHex).join(', ')}`]),
   ]
   return `${lines.map(printable).join('\n')}\n`
 }
@@ -92,10 +95,10 @@ function rowsOf({
 }: AuditLogLine): readonly (readonly string[])[] {
   const first = [String(number), time, who.name ?? '', String(who.uid), command, kind]
   const ofCertificates = certificates.map((one) => [
-    ...[one.serial, one.subject, one.fingerprint, one.profile ?? '', one.file ?? '', ''],
+    ...[decimalToHex(one.serial), one.subject, one.fingerprint, one.profile ?? '', one.file ?? '', ''],
   ])
   const ofCrl = (crl?.serials ?? []).map((serial) => [
-    serial,
+    decimalToHex(serial),
     '',
     crl?.fingerprint ?? '',
     crl?.reason ?? '',

@@ -39,7 +39,7 @@ function summary({ directory, file, keptAs, factory, certificate, due }: operati
   }
   const lines = [
     `Issued a new ${file} for the factory ${factory}, valid for ${certificate.subjectAltNames.join(' and ') || certificate.subject}`,
-    `  valid until ${certificate.notAfter}, serial ${certificate.serial}`,
+    `  valid until ${certificate.notAfter}, serial ${certificate.serialHex}`,
     `  in ${directory}/${file}${keptAs === null ? '' : `; the previous one is kept as ${keptAs}`}`,
   ]
   return `${lines.map(printable).join('\n')}\n`

@@ -1,4 +1,5 @@
 import type { ShownCertificate, ShowPkiResult } from '../../../operations/show/show-pki.js'
+import { decimalToHex } from '../../../serial-hex.js'
 import { type Io, printable, style } from '../../output.js'
 
 /** The heading for each role. */
@@ -21,7 +22,7 @@ export function pretty(pki: ShowPkiResult, io: Io): string {
       `Created ${changeMeta.createdAt} by ${changeMeta.createdBy}, updated ${changeMeta.updatedAt} by ${changeMeta.updatedBy}`,
     ),
     '',
-    ...tree(root, below),
+    ...tree(root, below, io),
     '',
     ...[root, ...below].map((certificate) => prettyCertificate(certificate, io)),
     ...disabledSerials(pki),
@@ -41,29 +42,27 @@ function belowRoot({ tls, estTls, deviceCas, refusedCas }: ShowPkiResult): reado
 function shortCertificate(certificate: ShownCertificate, io: Io): string {
   const { subject, serialHex, notBefore, notAfter, fingerprint } = certificate
   const title = style(io, 'bold', titleOf(certificate), 'stdout')
-  const state = stateOf(certificate) === '' ? '' : `  ${style(io, 'yellow', stateOf(certificate), 'stdout')}`
-  const dates = `${notBefore.slice(0, 10)} to ${notAfter.slice(0, 10)}, ${remaining(certificate)}`
+  const dates = `${notBefore.slice(0, 10)} to ${notAfter.slice(0, 10)}, ${remaining(certificate, io)}`
   const rows = [
-    ['Subject', subject],
+    ['Subject', printable(subject)],
     ['Serial', serialHex],
     ['Valid', dates],
     ['SHA-256', fingerprint],
   ] as const
-  return `${[`${title}${state}`, ...rows.map(([name, value]) => `  ${name.padEnd(9)}${printable(value)}`)].join('\n')}\n`
+  return `${[`${title}${mark(certificate, io)}`, ...rows.map(([name, value]) => `  ${name.padEnd(9)}${value}`)].join('\n')}\n`
 }
 
 /** One certificate as text, with its role as heading. */
 export function prettyCertificate(certificate: ShownCertificate, io: Io): string {
-  return [style(io, 'bold', titleOf(certificate), 'stdout'), ...fields(certificate), ''].join('\n')
+  return [style(io, 'bold', titleOf(certificate), 'stdout'), ...fields(certificate, io), ''].join('\n')
 }
 
-function tree(root: ShownCertificate, below: readonly ShownCertificate[]): readonly string[] {
+function tree(root: ShownCertificate, below: readonly ShownCertificate[], io: Io): readonly string[] {
   const branch = (index: number) => (index === below.length - 1 ? '└── ' : '├── ')
   const width = Math.max(...[root, ...below].map(({ subject }) => printable(subject).length))
   const names = Math.max(17, ...below.map((certificate) => nameOf(certificate).length + 6))
   const leaf = (lead: string, certificate: ShownCertificate) => {
-    const state = stateOf(certificate) === '' ? '' : `  ${stateOf(certificate)}`
-    return `${(lead + nameOf(certificate)).padEnd(names)}${printable(certificate.subject).padEnd(width)}  ${remaining(certificate)}${state}`
+    return `${(lead + nameOf(certificate)).padEnd(names)}${printable(certificate.subject).padEnd(width)}  ${remaining(certificate, io)}${mark(certificate, io)}`
   }
   return [leaf('', root), ...below.map((certificate, index) => leaf(branch(index), certificate))]
 }
@@ -80,47 +79,64 @@ function titleOf(certificate: ShownCertificate): string {
   return title.startsWith(`${name},`) ? title : `${name}, ${title}`
 }
 
+function isDeviceCa({ role }: ShownCertificate): boolean {
+  return role === 'online-ca' || role === 'local-ca'
+}
+
 function stateOf({ disabled, revoked }: ShownCertificate): string {
   return revoked ? 'REVOKED' : disabled ? 'DISABLED' : ''
 }
 
-function fields(certificate: ShownCertificate): readonly string[] {
+/** The state after two spaces, in colour on a terminal; nothing for a certificate in use. */
+function mark(certificate: ShownCertificate, io: Io): string {
+  const state = stateOf(certificate)
+  return state === '' ? '' : `  ${style(io, certificate.revoked ? 'red' : 'yellow', state, 'stdout')}`
+}
+
+function fields(certificate: ShownCertificate, io: Io): readonly string[] {
   const { subjectEncodings, pathLenConstraint } = certificate
   const pathLen = pathLenConstraint === null ? '' : `, path length ${pathLenConstraint}`
   const rows: readonly (readonly [string, string])[] = [
-    ['State', stateOf(certificate) === '' ? '' : `${stateOf(certificate)}: the gateway refuses its devices`],
-    ['Subject', `${certificate.subject}  (${[...new Set(subjectEncodings)].join(', ')})`],
-    ['Issuer', `${certificate.issuer}  (${signatureState(certificate)})`],
-    ['Serial', `${certificate.serial}`],
-    ['', certificate.serialHex],
+    ['State', stateOf(certificate) === '' ? '' : `${mark(certificate, io).trim()}: the gateway refuses its devices`],
+    ['Subject', `${printable(certificate.subject)}  (${[...new Set(subjectEncodings)].join(', ')})`],
+    ['Issuer', `${printable(certificate.issuer)}  (${signatureState(certificate, io)})`],
+    ['Serial', certificate.serialHex],
+    // For fioctl's --ca-serial.
+    ['', isDeviceCa(certificate) ? `${certificate.serial} (decimal)` : ''],
     ['Valid from', certificate.notBefore],
-    ['Valid until', `${certificate.notAfter}  (${remaining(certificate)})`],
+    ['Valid until', `${certificate.notAfter}  (${remaining(certificate, io)})`],
     ['Key', certificate.keyType],
     ['Signature', certificate.signatureAlgorithm],
     ['CA', certificate.ca ? `yes${pathLen}` : 'no'],
     ['Key usage', certificate.keyUsage.join(', ')],
     ['Extended key usage', certificate.extKeyUsage.join(', ')],
-    ['Alternative names', certificate.subjectAltNames.join(', ')],
+    ['Alternative names', printable(certificate.subjectAltNames.join(', '))],
     ['Subject key ID', colons(certificate.subjectKeyIdentifier)],
     ['Authority key ID', colons(certificate.authorityKeyIdentifier)],
     ['SHA-256', colons(certificate.fingerprint)],
   ]
-  return rows.filter(([, value]) => value !== '').map(([name, value]) => `  ${name.padEnd(20)}${printable(value)}`)
+  return rows.filter(([, value]) => value !== '').map(([name, value]) => `  ${name.padEnd(20)}${value}`)
 }
 
 /** A root signed by another CA is a trust anchor; its issuer is unknown here. */
-function signatureState({ role, subject, issuer, signedByRoot }: ShownCertificate): string {
+function signatureState({ role, subject, issuer, signedByRoot }: ShownCertificate, io: Io): string {
   if (signedByRoot) return 'signature verified'
-  return role === 'root' && subject !== issuer ? 'trust anchor, not verified' : 'NOT SIGNED BY THE ROOT'
+  return role === 'root' && subject !== issuer
+    ? 'trust anchor, not verified'
+    : style(io, 'red', 'NOT SIGNED BY THE ROOT', 'stdout')
 }
 
 function disabledSerials({ disabledCaSerials }: ShowPkiResult): readonly string[] {
   if (disabledCaSerials.length === 0) return []
-  return ['Serials of disabled device CAs', ...disabledCaSerials.map((serial) => `  ${serial}`), '']
+  return [
+    'Serials of disabled device CAs',
+    ...disabledCaSerials.map((serial) => `  ${printable(decimalToHex(serial))}`),
+    '',
+  ]
 }
 
-function remaining({ daysLeft, notAfter }: ShownCertificate): string {
-  if (daysLeft < 0) return `EXPIRED on ${notAfter.slice(0, 10)}`
+function remaining({ daysLeft, notAfter }: ShownCertificate, io: Io): string {
+  if (daysLeft < 0) return style(io, 'red', `EXPIRED on ${notAfter.slice(0, 10)}`, 'stdout')
   return `${daysLeft} ${daysLeft === 1 ? 'day' : 'days'} left`
 }
 

@@ -142,10 +142,11 @@ function row(
 ): string {
   // A root that is valid until 9999 has 2912111 days left.
   const days = `${daysLeft} ${daysLeft === 1 ? 'day' : 'days'}`.padStart(12)
-  const also = [certificate.disabled ? 'disabled' : '', certificate.notYetValid ? 'not valid yet' : '']
+  const { disabled, revoked, notYetValid } = certificate
+  const also = [revoked ? 'revoked' : disabled ? 'disabled' : '', notYetValid ? 'not valid yet' : '']
     .filter(Boolean)
     .join(', ')
   const word = WORDS[state] || also
   const name = file === null ? '' : `${printable(file).padEnd(width)} `
-  return `  ${name}${role.padEnd(10)}${notAfter.slice(0, 10)} ${days}  ${style(io, COLOUR[state], word, 'stdout')}`.trimEnd()
+  return `  ${name}${role.padEnd(10)}${notAfter.slice(0, 10)} ${days}${word === '' ? '' : `  ${style(io, COLOUR[state], word, 'stdout')}`}`
 }

@@ -31,7 +31,7 @@ export async function update(file: string, flags: UpdateFlags, io: Io): Promise<
 }
 
 function questionOf({ added, removed, kept, dangers }: UpdatePlan): Question {
-  const line = (what: string) => (ca: UpdatePlan['added'][number]) => `${what} ${ca.subject}, serial ${ca.serial}`
+  const line = (what: string) => (ca: UpdatePlan['added'][number]) => `${what} ${ca.subject}, serial ${ca.serialHex}`
   const summary = [...added.map(line('add')), ...removed.map(line('remove')), ...kept.map(line('keep'))]
   return { summary, dangers, question: 'Replace the list of device CAs?', ask: 'always' }
 }

@@ -6,6 +6,7 @@ import { countDevices as count, listDevices as list } from '../../../operations/
 import type { DeviceSelection } from '../../../operations/devices/query/read-register.js'
 import { type ShowDeviceResult, showDevice as show } from '../../../operations/devices/query/show-device.js'
 import { readTime } from '../../../operations/read-time.js'
+import { decimalToHex } from '../../../serial-hex.js'
 import { resolved } from '../../directory.js'
 import { warnOfForeign } from '../../foreign.js'
 import type { CommonFlags } from '../../options.js'
@@ -114,7 +115,7 @@ export async function showDevice(
 /** A row for each certificate. */
 function certificatesCsv({ device, certificates }: ShowDeviceResult): string {
   const rows = certificates.map(({ state, issuedAt, notAfter, serial, fingerprint, keyHash }) =>
-    [...deviceCells(device), state, issuedAt, notAfter, serial, fingerprint, keyHash].map(safeCell),
+    [...deviceCells(device), state, issuedAt, notAfter, decimalToHex(serial), fingerprint, keyHash].map(safeCell),
   )
   return csvText([[...DEVICE_COLUMNS, ...DATES, 'certificate', 'sha-256', 'key'], ...rows])
 }
@@ -133,7 +134,7 @@ function fieldsOf({ device, caFile, certificates }: ShowDeviceResult): readonly 
     ['Created', createdAt],
     ...(denied === null ? [] : [['Denied', `${denied.at} (${denied.reason})`] as const]),
     ...certificates.flatMap((certificate): (readonly [string, string])[] => [
-      ['Certificate', certificate.serial],
+      ['Certificate', decimalToHex(certificate.serial)],
       ['  State', certificate.state],
       ['  Issued', certificate.issuedAt],
       ['  Expires', certificate.notAfter],

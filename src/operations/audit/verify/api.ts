@@ -8,6 +8,7 @@ import { sameOctets } from '../../../pki/octets.js'
 import { type Certificate, readPemCertificate, readPemCertificates } from '../../../pki/read-certificate.js'
 import { readCrl } from '../../../pki/read-crl.js'
 import { sameRoot } from '../../../pki/same-root.js'
+import { serialToHex } from '../../../serial-hex.js'
 import { shellWord } from '../../../shell-word.js'
 import { type AuditContext, certificateOf } from './context.js'
 import { type Finding, failed } from './finding.js'
@@ -98,7 +99,7 @@ function checkRemoteCa(
 ): readonly Finding[] {
   const local = certificates.find(({ certificate }) => sameOctets(certificate.der, ca.der))
   const isReplaced = earlier.some(({ der }) => sameOctets(der, ca.der))
-  const name = local?.file ?? `${formatName(ca.subject)}, serial ${ca.serialNumber}`
+  const name = local?.file ?? `${formatName(ca.subject)}, serial ${serialToHex(ca.serialNumber)}`
   if (local === undefined && !isReplaced) {
     return [failed('api.no-file', null, `The Factory API accepts the device CA ${name}, which has no file here.`)]
   }

@@ -399,6 +399,8 @@ const NOT_TRIED: Readonly<Record<string, readonly string[]>> = {
   ],
   'the day of a reminder (operations/reminders/calendar.test.ts)': [
     'fpki ca add-device-ca DIR --online-ca',
+    'fpki ca cross-sign DIR --with OTHER-DIR',
+    'fpki ca renew-root DIR',
     'fpki est authorize DIR',
   ],
   'a device CA of an old tool': ['fpki ca add-device-ca DIR --local-ca --local-ca-filename NAME.pem'],

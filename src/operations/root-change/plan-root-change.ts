@@ -146,6 +146,6 @@ function hintFor(role: CertificateRole, at: string): string {
     case 'online-ca':
       return `Add another one with \`fpki ca add-device-ca ${at} --online-ca\`.`
     case 'local-ca':
-      return `Add another one with \`fpki ca add-device-ca ${at} --local-ca --local-ca-filename NAME\`.`
+      return `Add another one with \`fpki ca add-device-ca ${at} --local-ca --local-ca-filename NAME.pem\`.`
   }
 }

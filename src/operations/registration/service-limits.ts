@@ -1,8 +1,14 @@
+import type { BatchLimits } from './in-batches.js'
+import type { IssuingRegister } from './issuing-thread/calls.js'
+
 /**
- * The rows of a commit; and several batches, so that the thread that issues finds the next one when it has ended one. A commit
- * costs as much as signing some certificates, so that a few requests wait for more of them for a moment.
+ * The rows of a commit; and two batches, so that one is made while another is on its way to the disk. A commit costs as much as
+ * signing a dozen certificates, so that a few requests wait for more of them for a moment: a shorter one, where another core
+ * takes the next batch.
  */
-export const COMMITS = { least: 8, most: 256, atOnce: 4, wait: 1 }
+export function commitsOf({ issuing }: Pick<IssuingRegister, 'issuing'>): BatchLimits {
+  return { ...(issuing === undefined ? { least: 16, wait: 2 } : { least: 8, wait: 1 }), most: 256, atOnce: 2 }
+}
 
 /** Look-ups in the register at the same moment are one query. */
 export const LOOK_UPS = { least: 1, most: 256, atOnce: 4, wait: 0 }

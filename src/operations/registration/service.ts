@@ -10,12 +10,12 @@ import type { Availability } from './availability.js'
 import type { Credentials } from './credentials.js'
 import { type Batches, inBatches } from './in-batches.js'
 import type { Issuers, LineIssuer } from './issuers.js'
-import type { ServiceRegister } from './issuing-thread/calls.js'
+import type { IssuingRegister } from './issuing-thread/calls.js'
 import type { RegistrationOutcome, RegistrationService } from './model.js'
 import type { RegistrationCloud, RegistrationOptions } from './options.js'
 import { type Registered, type RegistrationOrder, registerDevices } from './register-devices.js'
 import { remembered } from './remembered.js'
-import { COMMITS, LINES } from './service-limits.js'
+import { commitsOf, LINES } from './service-limits.js'
 
 /** What the service was opened with. */
 export interface ServiceOptions extends Pick<RegistrationOptions, 'directory' | 'line' | 'cloud' | 'days'> {
@@ -26,7 +26,7 @@ export interface ServiceOptions extends Pick<RegistrationOptions, 'directory' | 
 /** What the service uses. */
 export interface ServicePorts {
   readonly clock: Clock
-  readonly register: ServiceRegister
+  readonly register: IssuingRegister
   readonly issuers: Issuers
   readonly credentials: Credentials
   readonly availability: Availability
@@ -53,7 +53,7 @@ export function registrationService(options: ServiceOptions, ports: ServicePorts
       registerDevices(line, orders, terms, { ...ports, lineNamed })
     const batches = inBatches(
       (orders: readonly RegistrationOrder[]) => availability.watch(() => apart(orders, together)),
-      COMMITS,
+      commitsOf(register),
     )
     lines.set(line, batches)
     return batches

@@ -5,12 +5,12 @@ import type { Clock, Progress } from '../../ports.js'
 import { apart } from '../registration/apart.js'
 import type { Availability } from '../registration/availability.js'
 import type { Credentials } from '../registration/credentials.js'
-import { type Batches, inBatches } from '../registration/in-batches.js'
+import { type Batches, type BatchLimits, inBatches } from '../registration/in-batches.js'
 import type { Issuers } from '../registration/issuers.js'
-import type { ServiceRegister } from '../registration/issuing-thread/calls.js'
+import type { IssuingRegister } from '../registration/issuing-thread/calls.js'
 import type { RegistrationTerms } from '../registration/register-devices.js'
 import { remembered } from '../registration/remembered.js'
-import { COMMITS, LINES, LOOK_UPS } from '../registration/service-limits.js'
+import { commitsOf, LINES, LOOK_UPS } from '../registration/service-limits.js'
 import type { DeviceCas } from './device-cas.js'
 import { type EnrollmentOrder, enrollDevices } from './enroll-devices.js'
 import { type IdentifyPorts, identify } from './identify.js'
@@ -31,7 +31,7 @@ export interface RenewalServiceOptions {
 export interface RenewalServicePorts {
   readonly clock: Clock
   readonly progress: Progress
-  readonly register: ServiceRegister
+  readonly register: IssuingRegister
   readonly issuers: Issuers
   readonly cas: DeviceCas
   readonly credentials: Credentials
@@ -46,10 +46,11 @@ export function renewalService(options: RenewalServiceOptions, ports: RenewalSer
   const seen = seenReporter(register, ports)
   const lineNamed = remembered((name: string) => register.lines.get(name), LINES, ports.clock)
   const own = { ...ports, lineNamed }
+  const limits = commitsOf(register)
   const lines = remembered(() => register.lines.list(), LINES, ports.clock)
   const allLines = () => lines('')
   const together = <Order>(work: (line: string, orders: readonly Order[]) => Promise<readonly EstOutcome[]>) =>
-    batchesByLine<Order, EstOutcome>((line, orders) => availability.watch(() => work(line, orders)))
+    batchesByLine<Order, EstOutcome>((line, orders) => availability.watch(() => work(line, orders)), limits)
   const renewals = together<RenewalOrder>((line, orders) => renewDevices(line, orders, terms, own))
   const enrollments = together<EnrollmentOrder>((line, orders) => enrollDevices(line, orders, registration, own))
   const presented = inBatches(register.presented, LOOK_UPS)
@@ -134,11 +135,12 @@ interface LineBatches<Order, Outcome> {
 /** Batches for each line, whose CA signs. What one order is to blame for fails alone. */
 function batchesByLine<Order, Outcome>(
   work: (line: string, orders: readonly Order[]) => Promise<readonly Outcome[]>,
+  limits: BatchLimits,
 ): LineBatches<Order, Outcome> {
   const lines = new Map<string, Batches<Order, { readonly result: Outcome } | { readonly error: FpkiError }>>()
   const batchesOf = (line: string) => {
     const batches =
-      lines.get(line) ?? inBatches((orders) => apart(orders, (some: readonly Order[]) => work(line, some)), COMMITS)
+      lines.get(line) ?? inBatches((orders) => apart(orders, (some: readonly Order[]) => work(line, some)), limits)
     lines.set(line, batches)
     return batches
   }

@@ -66,7 +66,14 @@ test('what another program has disabled or enabled is recorded when fpki finds i
 test('another change keeps the record, and history shows it', async () => {
   const { change, issue, home, directory, siteB } = await scene()
   await change('disable')
-  expect((await home.fpki(['ca', 'diff', directory, '1'])).stdout).toContain(`disabled: device CA ${siteB}`)
+  expect((await home.fpki(['ca', 'diff', directory, '1'])).stdout).toContain(`disabled: device CA ${hexOf(siteB)}`)
   expect(await home.fpki(['ca', 'rotate-tls', directory, '--tls-name', 'gw.example'])).toMatchObject({ status: 0 })
   expectWords(await issue(), DISABLED)
 })
+
+/** A decimal serial number as OpenSSL prints it. */
+function hexOf(serial: string): string {
+  const digits = BigInt(serial).toString(16).toUpperCase()
+  const octets = digits.padStart(digits.length + (digits.length % 2), '0').match(/../g) ?? []
+  return octets.join(':')
+}

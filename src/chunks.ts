@@ -20,3 +20,8 @@ export async function* chunksOf<T>(lists: AsyncIterable<readonly T[]>, size: num
 export async function* oneByOne<T>(items: AsyncIterable<T>): AsyncGenerator<readonly T[]> {
   for await (const item of items) yield [item]
 }
+
+/** A list in parts of `size`; the last may be shorter. */
+export function* slicesOf<T>(items: readonly T[], size: number): Generator<readonly T[]> {
+  for (let start = 0; start < items.length; start += size) yield items.slice(start, start + size)
+}

@@ -1,7 +1,12 @@
+/** A number that is not negative, in lower-case hex of whole octets. */
+export function evenHex(value: bigint): string {
+  const digits = value.toString(16)
+  return digits.padStart(digits.length + (digits.length % 2), '0')
+}
+
 /** A serial number as colon-separated upper-case hex, as OpenSSL prints it. */
 export function serialToHex(serial: bigint): string {
-  const digits = (serial < 0n ? -serial : serial).toString(16).toUpperCase()
-  const hex = digits.length % 2 === 0 ? digits : `0${digits}`
+  const hex = evenHex(serial < 0n ? -serial : serial).toUpperCase()
   return (serial < 0n ? '-' : '') + (hex.match(/../g) ?? []).join(':')
 }
 

@@ -1,20 +1,12 @@
 import { DAY } from '../day.js'
+import type { CertificateRecord } from './device.js'
 import type { Refusal } from './refusal.js'
-import type { CertificateState } from './register.js'
 import { MOST_A_DAY, MOST_UNSEEN_A_DAY, type RenewedCertificate } from './renewal.js'
 
 /** A certificate of a device, as far as a renewal needs it. */
-export interface KnownCertificate {
+export interface KnownCertificate extends CertificateRecord {
   /** A higher one is newer. */
   readonly id: number
-  /** Lower-case hex. */
-  readonly serial: string
-  readonly keyHash: Uint8Array
-  readonly issuedAt: number
-  readonly notAfter: number
-  readonly state: CertificateState
-  readonly endedAt: number | null
-  readonly seenAt: number | null
 }
 
 /** What the register has for a renewal. */

@@ -1,4 +1,5 @@
 import type { Transaction } from 'kysely'
+import { slicesOf } from '../chunks.js'
 import { allow, deny, type LockDevices } from './denials.js'
 import type { DeviceRegister } from './register.js'
 import { integer, octets, uuidOctets, uuidText } from './rows.js'
@@ -34,8 +35,7 @@ async function inParts(
 ): Promise<readonly string[]> {
   const changed: string[] = []
   const inOrder = [...new Set(uuids)].sort()
-  for (let begin = 0; begin < inOrder.length; begin += DEVICES_AT_ONCE)
-    changed.push(...(await change(inOrder.slice(begin, begin + DEVICES_AT_ONCE).map(uuidOctets))))
+  for (const some of slicesOf(inOrder, DEVICES_AT_ONCE)) changed.push(...(await change(some.map(uuidOctets))))
   return changed
 }
 

@@ -23,6 +23,9 @@ export interface StoredCertificate {
   readonly seenAt: number | null
 }
 
+/** A certificate without its octets. */
+export type CertificateRecord = Omit<StoredCertificate, 'der'>
+
 /** `superseded`: the device has a newer one. `abandoned`: its key was lost before the device had it. */
 export const CERTIFICATE_STATES = ['active', 'superseded', 'abandoned'] as const
 /** See {@link CERTIFICATE_STATES}. */

@@ -1,5 +1,5 @@
 import { type Kysely, sql } from 'kysely'
-import { DAY } from '../day.js'
+import { DAY, monthOf } from '../day.js'
 import type { CertificateState, DeviceRegister } from './register.js'
 import { integer } from './rows.js'
 import type { Schema } from './schema.js'
@@ -12,7 +12,7 @@ export function lifeCounts(db: Kysely<Schema>): DeviceRegister['lifeCounts'] {
     const months = new Map<string, number>()
     for (const [day, devices] of all) {
       const left = devices - (denied.get(day) ?? 0)
-      const month = new Date(day * DAY).toISOString().slice(0, 7)
+      const month = monthOf(day)
       if (left > 0) months.set(month, (months.get(month) ?? 0) + left)
     }
     return {

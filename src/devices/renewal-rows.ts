@@ -3,19 +3,7 @@ import { bulk, placeholders } from './bulk.js'
 import type { KnownCertificate, KnownForRenewal } from './decide-renewal.js'
 import { ownersOfKeys } from './look-up.js'
 import type { RenewedCertificate } from './renewal.js'
-import {
-  certificateState,
-  integer,
-  mapKey,
-  octets,
-  type Rows,
-  serialHex,
-  serialOctets,
-  time,
-  timeOrNull,
-  uuidOctets,
-  uuidText,
-} from './rows.js'
+import { certificateRecordOf, integer, mapKey, octets, type Rows, serialOctets, uuidOctets, uuidText } from './rows.js'
 import type { Schema } from './schema.js'
 
 /** Reads what the register has for renewals, in their order. */
@@ -111,14 +99,5 @@ function deviceOf(
 }
 
 function certificateOf(row: CertificateRow): KnownCertificate {
-  return {
-    id: integer(row.id, 'certificates.id'),
-    serial: serialHex(row.serial),
-    keyHash: octets(row.key_hash, 'certificates.key_hash', 32),
-    issuedAt: time(row.issued_at, 'certificates.issued_at'),
-    notAfter: time(row.not_after, 'certificates.not_after'),
-    state: certificateState(row.state, 'certificates.state'),
-    endedAt: timeOrNull(row.ended_at, 'certificates.ended_at'),
-    seenAt: timeOrNull(row.seen_at, 'certificates.seen_at'),
-  }
+  return { id: integer(row.id, 'certificates.id'), ...certificateRecordOf(row) }
 }

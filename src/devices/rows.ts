@@ -4,6 +4,7 @@ import { FpkiError } from '../errors.js'
 import { DENIAL_REASON_NAMES, type DenialReason, type Revocation } from './denial.js'
 import {
   CERTIFICATE_STATES,
+  type CertificateRecord,
   type CertificateState,
   DEVICE_STATES,
   type DeviceRecord,
@@ -42,9 +43,13 @@ export function deviceOf(row: DeviceRow): DeviceRecord {
 }
 
 export function certificateOf(row: CertificateRow): StoredCertificate {
+  return { ...certificateRecordOf(row), der: octets(row.der, 'certificates.der') }
+}
+
+/** A certificate without its octets. */
+export function certificateRecordOf(row: Omit<CertificateRow, 'der'>): CertificateRecord {
   return {
     serial: serialHex(row.serial),
-    der: octets(row.der, 'certificates.der'),
     keyHash: octets(row.key_hash, 'certificates.key_hash', 32),
     issuedAt: time(row.issued_at, 'certificates.issued_at'),
     notAfter: time(row.not_after, 'certificates.not_after'),

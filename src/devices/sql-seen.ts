@@ -1,4 +1,5 @@
 import type { Kysely, Transaction } from 'kysely'
+import { slicesOf } from '../chunks.js'
 import { bulk, placeholders } from './bulk.js'
 import { endOlder, markSeen } from './bulk-updates.js'
 import type { LockDevices } from './denials.js'
@@ -57,9 +58,8 @@ export function sqlSeen(db: Kysely<Schema>, lock: LockDevices, transactions: Tra
     const counts = { known: 0, first: 0, superseded: 0 }
     const earliest = new Map<string, number>()
     for (const { serial, at } of certificates) earliest.set(serial, Math.min(at, earliest.get(serial) ?? at))
-    const all = [...earliest.keys()]
-    for (let begin = 0; begin < all.length; begin += AT_ONCE) {
-      const serials = all.slice(begin, begin + AT_ONCE).map((serial) => [Buffer.from(serial, 'hex')])
+    for (const some of slicesOf([...earliest.keys()], AT_ONCE)) {
+      const serials = some.map((serial) => [Buffer.from(serial, 'hex')])
       const known = (await bySerial.run(db, serials)).rows.filter(({ serial }) => earliest.has(serialHex(serial)))
       counts.known += known.length
       const unseen = known.filter((row) => row.seen_at === null)

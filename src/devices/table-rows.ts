@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { type Kysely, sql } from 'kysely'
+import { slicesOf } from '../chunks.js'
 import type { Schema } from './schema.js'
 import type { TableShape } from './table-shapes.js'
 
@@ -35,10 +36,8 @@ export async function insertRows(
   { name, columns }: TableShape,
   rows: readonly Row[],
 ): Promise<void> {
-  for (let begin = 0; begin < rows.length; begin += WRITTEN) {
-    const values = rows
-      .slice(begin, begin + WRITTEN)
-      .map((row) => sql`(${sql.join(columns.map((column) => row[column]))})`)
+  for (const some of slicesOf(rows, WRITTEN)) {
+    const values = some.map((row) => sql`(${sql.join(columns.map((column) => row[column]))})`)
     await sql`insert into ${sql.table(name)} (${columnList(columns)}) values ${sql.join(values)}`.execute(db)
   }
 }

@@ -20,9 +20,3 @@ export function newSerialNumbers(random: Pick<Random, 'bytes'>, count: number): 
     return newSerialNumber({ bytes: () => own })
   })
 }
-
-/** A number that is not negative, in lower-case hex of whole octets. */
-export function evenHex(value: bigint): string {
-  const digits = value.toString(16)
-  return digits.padStart(digits.length + (digits.length % 2), '0')
-}

@@ -1,5 +1,5 @@
 import { loggedRegisterIfReadable } from '../../audit-log/logged-register.js'
-import { DAY } from '../../day.js'
+import { monthOf } from '../../day.js'
 import type { RegisterPorts } from '../../devices/open.js'
 import type { DayCount, DeviceRegister, RegisterHead } from '../../devices/register.js'
 import { DEVICE_REGISTER } from '../../directory/names.js'
@@ -63,10 +63,6 @@ function monthsOf(days: readonly DayCount[]): ReportDevices['months'] {
     const { line = '', day = 0 } = counts[0] ?? {}
     return { line, month: monthOf(day), ...sum(counts) }
   })
-}
-
-function monthOf(day: number): string {
-  return new Date(day * DAY).toISOString().slice(0, 7)
 }
 
 function sum(counts: readonly DayCount[]) {

@@ -1,3 +1,4 @@
+import { slicesOf } from '../../chunks.js'
 import type { Hierarchy, HierarchyCertificate, HierarchyLine } from './hierarchy.js'
 import { pictureStyle } from './palette.js'
 import { BOX, certificateBox, LINE_BOX, lineBox, lineText } from './picture-box.js'
@@ -37,9 +38,7 @@ interface LineNote {
 export function hierarchySvg(hierarchy: Hierarchy, layout: PictureLayout): readonly string[] {
   const cells = cellsOf(hierarchy, layout.maxLines)
   const columns = layout.columns ?? suitableColumns(cells.length)
-  const rows: Cell[][] = []
-  for (let begin = 0; begin < cells.length; begin += columns) rows.push(cells.slice(begin, begin + columns))
-  const parts = partsOf(rows, layout.maxHeight)
+  const parts = partsOf([...slicesOf(cells, columns)], layout.maxHeight)
   return parts.map((part, at) => picture(hierarchy, part, { columns, layout, part: at + 1, count: parts.length }))
 }
 

@@ -1,3 +1,4 @@
+import { evenHex } from '../../serial-hex.js'
 import {
   contentOf,
   type Der,
@@ -10,7 +11,6 @@ import {
 } from '../der.js'
 import { readExtensions } from '../extensions.js'
 import { oidName } from '../oids.js'
-import { evenHex } from '../serial.js'
 
 /** The hashes that a CertID may identify the issuer with. Others are read, and match no issuer. */
 export const CERT_ID_HASHES = { 'SHA-1': 'sha1', 'SHA-256': 'sha256' } as const

@@ -8,10 +8,10 @@ import {
 import { TAG } from '../../pki/der.js'
 import { bitString, der, explicit, integer, objectIdentifier, octetString, sequence } from '../../pki/der-write.js'
 import { type OidName, oid } from '../../pki/oids.js'
-import { evenHex } from '../../pki/serial.js'
 import { ECDSA_OF_CURVE, isSignedBy } from '../../pki/signature.js'
 import { issuerKeyIdentifier } from '../../pki/template.js'
 import type { Signer } from '../../ports.js'
+import { evenHex } from '../../serial-hex.js'
 
 /** A new CRL of a device CA. */
 export interface DeviceCrlOrder extends DeviceCrlTemplate {

@@ -4,13 +4,13 @@ import { der, integer } from '../../pki/der-write.js'
 import type { GeneralName } from '../../pki/extensions.js'
 import { oid } from '../../pki/oids.js'
 import type { KeyUsage, ProfileExtension } from '../../pki/profiles.js'
-import { evenHex } from '../../pki/serial.js'
 import {
   type CertificateTemplate,
   extensionsFor,
   issuerKeyIdentifier,
   subjectKeyIdentifier,
 } from '../../pki/template.js'
+import { evenHex } from '../../serial-hex.js'
 import type { X509Library } from './library.js'
 
 /** The extensions of a certificate from `template`, in the order of its profile. */

@@ -1,4 +1,5 @@
 import * as z from 'zod/mini'
+import { slicesOf } from '../../../chunks.js'
 import { DENIAL_REASONS, type DenialReason, ON_HOLD } from '../../../devices/denial.js'
 import { FpkiError } from '../../../errors.js'
 import { jsonDocument } from '../../../json-document.js'
@@ -6,7 +7,7 @@ import { openPki } from '../../open-pki.js'
 import type { DeviceInputPorts } from '../input/open.js'
 import { changeRegister, type LinePorts, requireToWrite } from '../lines/change-register.js'
 import { type RegisterChoice, requireRegister } from '../open-register.js'
-import { type DenialChange, type DenialPlan, firstOf, planDenial, slicesOf } from './denial-plan.js'
+import { DEVICES_AT_ONCE, type DenialChange, type DenialPlan, firstOf, planDenial } from './denial-plan.js'
 import { type NamedDevices, readNamedDevices } from './named-devices.js'
 
 /** The reasons of `devices deny`, as RFC 5280 names them. */
@@ -78,7 +79,7 @@ export async function changeDenials(
     await log(logText(plan, change))
     const at = ports.clock().getTime()
     let count = 0
-    for (const some of slicesOf(plan.changing)) {
+    for (const some of slicesOf(plan.changing, DEVICES_AT_ONCE)) {
       ports.input.signal?.throwIfAborted()
       const done =
         change === null

@@ -1,3 +1,4 @@
+import { slicesOf } from '../../../chunks.js'
 import { type DenialReason, ON_HOLD, type Revocation } from '../../../devices/denial.js'
 import type { DeviceRegister } from '../../../devices/register.js'
 import { FpkiError } from '../../../errors.js'
@@ -22,7 +23,7 @@ export interface DenialPlan {
 }
 
 /** Devices of one query or transaction: so many that a million are quick, and so few that others need not wait. */
-const DEVICES_AT_ONCE = 500
+export const DEVICES_AT_ONCE = 500
 
 /** How many devices an error names. */
 const NAMED = 5
@@ -40,7 +41,7 @@ export async function planDenial(
   choice: RegisterChoice,
 ): Promise<DenialPlan> {
   const named: Record<Judgement, string[]> = { unknown: [], final: [], changes: [], hardens: [], stays: [] }
-  for (const some of slicesOf([...uuids])) {
+  for (const some of slicesOf([...uuids], DEVICES_AT_ONCE)) {
     const found = await register.lookUp(some.map((uuid) => ({ uuid, keyHash: NO_KEY })))
     for (const [at, uuid] of some.entries()) {
       const denied = found[at]?.device?.denied
@@ -55,11 +56,6 @@ export async function planDenial(
 
 /** `hardens`: it is on hold, and will be denied for ever. `final`: its denial does not end. */
 type Judgement = 'unknown' | 'final' | 'changes' | 'hardens' | 'stays'
-
-/** A list in parts of {@link DEVICES_AT_ONCE}. */
-export function* slicesOf(uuids: readonly string[]): Generator<readonly string[]> {
-  for (let at = 0; at < uuids.length; at += DEVICES_AT_ONCE) yield uuids.slice(at, at + DEVICES_AT_ONCE)
-}
 
 /** The first few of a list, and how many there are. */
 export function firstOf(words: readonly string[]): string {

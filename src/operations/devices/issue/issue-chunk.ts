@@ -1,3 +1,4 @@
+import { wavesOf } from '../../../devices/waves.js'
 import type { CertificateOrder, DeviceBatches } from '../../../issuance/device-batch/model.js'
 import type { DeviceInput, InputRow } from '../input/row.js'
 import type { DeviceResult, RefusedDevice } from '../model.js'
@@ -46,31 +47,16 @@ export async function issueChunk(
   ports: IssueChunkPorts,
 ): Promise<readonly DeviceResult[]> {
   const results = new Map<WantedDevice, DeviceResult>()
-  for (let rest = chunk.filter((row) => row.kind === 'wanted'); rest.length > 0; ) {
-    const { round, later } = withoutConflicts(rest)
-    const issued = (await issueRound(round, terms, ports)).values()
-    for (const row of round) results.set(row, next(issued))
-    rest = later
+  // A row with the UUID or key of an earlier one is decided after that is in the register.
+  const wanted = chunk.filter((row) => row.kind === 'wanted')
+  for (const wave of wavesOf(wanted, namesOf)) {
+    const issued = (await issueRound(wave, terms, ports)).values()
+    for (const row of wave) results.set(row, next(issued))
   }
   return chunk.map((row) => (row.kind === 'refused' ? row : results.get(row))).filter((row) => row !== undefined)
 }
 
-/** The rows up to the first of each UUID and key; the others are decided after these are in the register. */
-function withoutConflicts(rows: readonly WantedDevice[]): {
-  readonly round: WantedDevice[]
-  readonly later: WantedDevice[]
-} {
-  const seen = new Set<string>()
-  const [round, later]: [WantedDevice[], WantedDevice[]] = [[], []]
-  for (const row of rows) {
-    const names = [row.uuid, ...(row.order === null ? [] : [keyName(row.order)])]
-    if (names.some((name) => seen.has(name))) later.push(row)
-    else round.push(row)
-    for (const name of names) seen.add(name)
-  }
-  return { round, later }
-}
-
-function keyName({ keyHash }: CertificateOrder): string {
-  return Buffer.from(keyHash).toString('latin1')
+/** The UUID and the key: each is the name of one device. */
+function namesOf({ uuid, order }: WantedDevice): readonly string[] {
+  return order === null ? [uuid] : [uuid, Buffer.from(order.keyHash).toString('latin1')]
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import * as z from 'zod/mini'
+import { slicesOf } from '../../../chunks.js'
 import type { DeviceRegister } from '../../../devices/register.js'
 import type { SeenCertificate } from '../../../devices/renewal.js'
 import { FpkiError } from '../../../errors.js'
@@ -126,10 +127,8 @@ interface Scene {
 async function recordSerials(seen: Seen, { register, recorder, now, signal }: Scene): Promise<Fingerprints> {
   const wanted = new Map<string, number>()
   let unknown = 0
-  const all = [...seen.values()]
-  for (let start = 0; start < all.length; start += AT_ONCE) {
+  for (const some of slicesOf([...seen.values()], AT_ONCE)) {
     signal?.throwIfAborted()
-    const some = all.slice(start, start + AT_ONCE)
     const serials = some.flatMap(({ serial }) => (serial === null ? [] : [serial]))
     const statuses = new Set((await register.statuses(serials, now)).map((status) => status?.serial))
     for (const { serial, fingerprint, at } of some) {

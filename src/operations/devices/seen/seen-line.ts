@@ -1,4 +1,4 @@
-import { evenHex } from '../../../pki/serial.js'
+import { evenHex } from '../../../serial-hex.js'
 
 /** A certificate in a line of a log: its serial number, or a fingerprint. Both may be 40 digits long. */
 export interface SeenLine {

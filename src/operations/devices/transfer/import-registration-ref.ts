@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises'
+import { slicesOf } from '../../../chunks.js'
 import type { Refusal } from '../../../devices/refusal.js'
 import { DEFAULT_LINE, type DeviceKey, type DeviceRegister, type Line } from '../../../devices/register.js'
 import { FpkiError } from '../../../errors.js'
@@ -140,8 +141,7 @@ async function importAll(
     if (refusals.length < MAX_REASONS)
       refusals.push({ line: null, name: shown(name), uuid: toUuid(name), code, reason })
   }
-  for (let start = 0; start < names.length; start += CHUNK) {
-    const some = names.slice(start, start + CHUNK)
+  for (const some of slicesOf(names, CHUNK)) {
     // A signal is delivered here.
     await setImmediate()
     signal.throwIfAborted()

@@ -1,6 +1,7 @@
 import { FpkiError } from '../errors.js'
 import type { CheckedOctets, Curve } from '../ports.js'
 import { CRL_REASONS, type CrlReason } from './crl.js'
+import { CRL_EXTENSIONS, crlProfileError, readStrictly, refuseDifferences } from './crl-profile.js'
 import { sameName } from './name.js'
 import { sameOctets } from './octets.js'
 import type { Certificate } from './read-certificate.js'
@@ -27,11 +28,9 @@ export interface CrlTemplate {
  */
 export function checkSerialNumbers(serialNumbers: readonly bigint[]): void {
   const negative = serialNumbers.find((serialNumber) => serialNumber < 0n)
-  if (negative !== undefined) throw profileError(`the serial number ${negative} is negative`)
-  if (new Set(serialNumbers).size !== serialNumbers.length) throw profileError('a serial number is listed twice')
+  if (negative !== undefined) throw crlProfileError(`the serial number ${negative} is negative`)
+  if (new Set(serialNumbers).size !== serialNumbers.length) throw crlProfileError('a serial number is listed twice')
 }
-
-const EXTENSIONS = 'authorityKeyIdentifier,cRLNumber'
 
 /**
  * Checks a TBSCertList (DER) against its template, with fpki's own strict parser.
@@ -40,10 +39,10 @@ const EXTENSIONS = 'authorityKeyIdentifier,cRLNumber'
  * @throws FpkiError ERR_PROFILE, naming the fields that differ
  */
 export function checkTbsCrl(der: Uint8Array, template: CrlTemplate, curve: Curve): CheckedOctets {
-  const crl = readStrictly(der)
+  const crl = readStrictly(() => readTbsCrl(der))
   const { issuer, crlNumber, thisUpdate, nextUpdate, reason, serialNumbers } = template
   const revoked = serialNumbers.map((serialNumber) => `${serialNumber} ${CRL_REASONS[reason]}`)
-  const problems = {
+  refuseDifferences({
     version: crl.version !== 2,
     algorithm: crl.algorithm !== ECDSA_OF_CURVE[curve],
     issuer: !sameName(crl.issuer, issuer.subject),
@@ -52,12 +51,10 @@ export function checkTbsCrl(der: Uint8Array, template: CrlTemplate, curve: Curve
     entries:
       crl.entries.map(({ serialNumber, reasonCode }) => `${serialNumber} ${reasonCode}`).join() !== revoked.join(),
     revocationDate: crl.entries.some(({ revocationDate }) => !sameTime(revocationDate, thisUpdate)),
-    extensions: crl.extensions.map(({ type }) => type).join() !== EXTENSIONS,
+    extensions: crl.extensions.map(({ type }) => type).join() !== CRL_EXTENSIONS,
     crlNumber: crl.crlNumber !== crlNumber,
     authorityKeyIdentifier: !sameOctets(crl.authorityKeyIdentifier, issuerKeyIdentifier({ ...issuer, issuer })),
-  }
-  const wrong = Object.entries(problems).flatMap(([what, isWrong]) => (isWrong ? [what] : []))
-  if (wrong.length > 0) throw profileError(`unexpected ${wrong.join(', ')}`)
+  })
   return der as CheckedOctets
 }
 
@@ -71,21 +68,5 @@ export function checkCrl(der: Uint8Array, { issuer }: CrlTemplate): Crl {
     'ERR_SIGNATURE',
     'Refusing the new CRL: its signature does not verify with the root key.',
     'Nothing was sent. Check that the root key is the key of factory_ca.pem.',
-  )
-}
-
-function readStrictly(der: Uint8Array): ReturnType<typeof readTbsCrl> {
-  try {
-    return readTbsCrl(der)
-  } catch (cause) {
-    throw profileError(cause instanceof Error ? cause.message : String(cause))
-  }
-}
-
-function profileError(problem: string): FpkiError {
-  return new FpkiError(
-    'ERR_PROFILE',
-    `Refusing to sign the CRL: ${problem}.`,
-    'Nothing was signed. Check the clock of this machine; if it is correct, report this message (it contains no secrets).',
   )
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import { FpkiError } from '../errors.js'
 import type { CheckedOctets, Curve } from '../ports.js'
+import { CRL_EXTENSIONS, readStrictly, refuseDifferences } from './crl-profile.js'
 import { type Der, eachMember, parseDer } from './der.js'
 import { sameName } from './name.js'
 import { sameOctets } from './octets.js'
@@ -47,8 +47,6 @@ export function entriesDigest(): { add(entry: RevokedEntry): void; result(): Ent
   }
 }
 
-const EXTENSIONS = 'authorityKeyIdentifier,cRLNumber'
-
 /**
  * Checks a TBSCertList (DER) of a device CA against its template and entries, with fpki's own strict parser. A million entries
  * are read one after the other.
@@ -62,22 +60,20 @@ export function checkTbsDeviceCrl(
   entries: EntriesDigest,
   curve: Curve,
 ): CheckedOctets {
-  const { list, ...crl } = strictly(() => readTbsCrlHead(parseDer(der)))
-  const read = strictly(() => readAll(list))
+  const { list, ...crl } = readStrictly(() => readTbsCrlHead(parseDer(der)))
+  const read = readStrictly(() => readAll(list))
   const { issuer, crlNumber, thisUpdate, nextUpdate } = template
-  const problems = {
+  refuseDifferences({
     version: crl.version !== 2,
     algorithm: crl.algorithm !== ECDSA_OF_CURVE[curve],
     issuer: !sameName(crl.issuer, issuer.subject),
     thisUpdate: !sameTime(crl.thisUpdate, thisUpdate),
     nextUpdate: crl.nextUpdate === null || !sameTime(crl.nextUpdate, nextUpdate) || nextUpdate <= thisUpdate,
     entries: read.count !== entries.count || read.digest !== entries.digest,
-    extensions: crl.extensions.map(({ type }) => type).join() !== EXTENSIONS,
+    extensions: crl.extensions.map(({ type }) => type).join() !== CRL_EXTENSIONS,
     crlNumber: crl.crlNumber !== crlNumber || crlNumber < 1n,
     authorityKeyIdentifier: !sameOctets(crl.authorityKeyIdentifier, issuerKeyIdentifier({ ...issuer, issuer })),
-  }
-  const wrong = Object.entries(problems).flatMap(([what, isWrong]) => (isWrong ? [what] : []))
-  if (wrong.length > 0) throw profileError(`unexpected ${wrong.join(', ')}`)
+  })
   return der as CheckedOctets
 }
 
@@ -94,20 +90,4 @@ function readAll(list: Der | undefined): EntriesDigest {
   // RFC 5280, 5.1.2.6: without entries, there is no list.
   if (list !== undefined && serials.size === 0) throw new Error('its list of certificates is empty')
   return digest.result()
-}
-
-function strictly<T>(read: () => T): T {
-  try {
-    return read()
-  } catch (cause) {
-    throw profileError(cause instanceof Error ? cause.message : String(cause))
-  }
-}
-
-function profileError(problem: string): FpkiError {
-  return new FpkiError(
-    'ERR_PROFILE',
-    `Refusing to sign the CRL: ${problem}.`,
-    'Nothing was signed. Check the clock of this machine; if it is correct, report this message (it contains no secrets).',
-  )
 }

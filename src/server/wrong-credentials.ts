@@ -1,4 +1,5 @@
 import { isIPv6 } from 'node:net'
+import { putNewest } from '../recent.js'
 
 /** Limits how often a client is heard with a wrong credential. */
 export interface WrongCredentials {
@@ -39,11 +40,7 @@ export function wrongCredentials(
       const last = buckets.get(key) ?? { left: burst, at }
       const left = Math.min(burst, last.left + (at - last.at) * perSecond)
       const isWithin = left >= 1
-      // The newest is last in a Map, the first is forgotten.
-      buckets.delete(key)
-      buckets.set(key, { left: isWithin ? left - 1 : left, at })
-      const [oldest] = buckets.keys()
-      if (buckets.size > clients && oldest !== undefined) buckets.delete(oldest)
+      putNewest(buckets, key, { left: isWithin ? left - 1 : left, at }, clients)
       return isWithin ? null : Math.ceil((1 - left) / perSecond)
     },
   }

@@ -1,3 +1,4 @@
+import { putNewest } from '../../recent.js'
 import type { OcspAnswer } from './model.js'
 
 /** An answer that was signed in advance, about one certificate and without a nonce. */
@@ -25,12 +26,6 @@ export function keptAnswers(most: number = MOST_ANSWERS): KeptAnswers {
     Buffer.from(buffer, byteOffset, length).toString('latin1')
   return {
     get: (certId) => answers.get(keyOf(certId)) ?? null,
-    put: (certId, answer) => {
-      const key = keyOf(certId)
-      answers.delete(key)
-      const [oldest] = answers.keys()
-      if (answers.size >= most && oldest !== undefined) answers.delete(oldest)
-      answers.set(key, answer)
-    },
+    put: (certId, answer) => putNewest(answers, keyOf(certId), answer, most),
   }
 }

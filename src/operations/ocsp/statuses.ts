@@ -1,6 +1,7 @@
 import type { CertificateStatus } from '../../devices/denial.js'
 import type { DeviceRegister } from '../../devices/register.js'
 import type { Clock } from '../../ports.js'
+import { isRecent, putNewest } from '../../recent.js'
 import { inBatches } from '../registration/in-batches.js'
 import { LOOK_UPS } from '../registration/service-limits.js'
 
@@ -35,25 +36,19 @@ interface Known {
 export function statusesIn(register: Pick<DeviceRegister, 'statuses'>, clock: Clock): Statuses {
   // In the order in which they were read.
   const known = new Map<string, Known>()
-  const put = (serial: string, one: Known) => {
-    known.delete(serial)
-    const [oldest] = known.keys()
-    if (known.size >= MOST && oldest !== undefined) known.delete(oldest)
-    known.set(serial, one)
-  }
   const ask = async (serials: readonly string[]) => {
     const at = clock().getTime()
     const all = [...new Set([...serials, ...inDemand(known, at)])]
     const found = await register.statuses(all, at)
     const statuses = new Map(all.map((serial, index) => [serial, found[index] ?? null]))
-    for (const [serial, status] of statuses) put(serial, { status, at, isUsed: false })
+    for (const [serial, status] of statuses) putNewest(known, serial, { status, at, isUsed: false }, MOST)
     return serials.map((serial) => statuses.get(serial) ?? null)
   }
   const batches = inBatches(ask, LOOK_UPS)
   return {
     of: async (serial) => {
       const last = known.get(serial)
-      if (last === undefined || !isWithin(last.at, clock().getTime(), STATUS_FOR)) return batches.add(serial)
+      if (last === undefined || !isRecent(last.at, STATUS_FOR, clock().getTime())) return batches.add(serial)
       last.isUsed = true
       return last.status
     },
@@ -67,13 +62,8 @@ function inDemand(known: ReadonlyMap<string, Known>, now: number): readonly stri
   let looked = 0
   for (const [serial, { at, isUsed }] of known) {
     // The others are newer; and what nobody asks for must not take the time of all.
-    if (isWithin(at, now, STATUS_FOR / 2) || serials.length >= MOST_AGAIN || looked++ > 4 * MOST_AGAIN) break
+    if (isRecent(at, STATUS_FOR / 2, now) || serials.length >= MOST_AGAIN || looked++ > 4 * MOST_AGAIN) break
     if (isUsed) serials.push(serial)
   }
   return serials
-}
-
-/** The clock may have been set back. */
-function isWithin(at: number, now: number, time: number): boolean {
-  return now >= at && now - at < time
 }

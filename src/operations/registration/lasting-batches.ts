@@ -1,6 +1,7 @@
 import { FpkiError } from '../../errors.js'
 import type { DeviceBatches } from '../../issuance/device-batch/model.js'
 import type { Clock, Progress } from '../../ports.js'
+import { isRecent } from '../../recent.js'
 
 /** Batches that outlive their key: it is opened again after it failed. */
 export interface LastingBatches extends DeviceBatches {
@@ -147,9 +148,4 @@ function inTime(work: () => Promise<void>, wait: LastingPorts['wait'], late: () 
 function noAnswer(name: string): FpkiError {
   const text = `The token with the key of ${name} does not answer.`
   return new FpkiError('ERR_HSM_TOKEN', text, 'Check the token and its service; unplug it and plug it in again.')
-}
-
-/** The clock may have been set back. */
-function isRecent(at: number, within: number, now: number): boolean {
-  return now >= at && now - at < within
 }

@@ -1,4 +1,5 @@
 import type { Clock } from '../../ports.js'
+import { isRecent, putNewest } from '../../recent.js'
 
 /** How long answers are remembered, in milliseconds, and how many. */
 export interface MemoryLimits {
@@ -16,13 +17,9 @@ export function remembered<T>(
   return (key) => {
     const now = clock().getTime()
     const cached = answers.get(key)
-    // The clock may have been set back.
-    if (cached !== undefined && now >= cached.at && now - cached.at < limits.for) return cached.answer
-    answers.delete(key)
-    const [oldest] = answers.keys()
-    if (answers.size >= limits.most && oldest !== undefined) answers.delete(oldest)
+    if (cached !== undefined && isRecent(cached.at, limits.for, now)) return cached.answer
     const entry = { answer: ask(key), at: now }
-    answers.set(key, entry)
+    putNewest(answers, key, entry, limits.most)
     entry.answer.catch(() => {
       if (answers.get(key) === entry) answers.delete(key)
     })

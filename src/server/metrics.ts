@@ -1,4 +1,4 @@
-import { Counter, Gauge, Registry } from 'prom-client'
+import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 
 /** A completed request. */
 export interface Answered {
@@ -10,7 +10,7 @@ export interface Answered {
 }
 
 /** The buckets for the durations of requests in which a certificate is issued. */
-export const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
+const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 
 /** Counts requests. */
 export interface RequestMetrics {
@@ -31,6 +31,51 @@ export function inFlightOnly(): RequestMetrics {
       open -= 1
     },
     inFlight: () => open,
+  }
+}
+
+/** The metrics of a server from which devices get certificates. */
+export interface IssuingMetrics extends RequestMetrics {
+  /** A wrong credential, and whether it was answered with 429. */
+  wrongCredential(isLimited: boolean): void
+  /** What is so at the moment. */
+  measure(now: { readonly isAvailable: boolean }): void
+}
+
+/**
+ * New metrics of a server from which devices get certificates, starting from zero.
+ *
+ * @param prefix of their names
+ * @param help their descriptions
+ */
+export function issuingMetrics(
+  registers: Registry[],
+  prefix: string,
+  help: Readonly<Record<'requests' | 'wrong' | 'seconds' | 'inFlight' | 'available', string>>,
+): IssuingMetrics {
+  const gauge = (name: string, text: string) => new Gauge({ name: `${prefix}_${name}`, help: text, registers })
+  const counter = <Label extends string>(name: string, text: string, ...labelNames: Label[]) =>
+    new Counter({ name: `${prefix}_${name}`, help: text, labelNames, registers })
+  const requests = counter('requests_total', help.requests, 'method', 'route', 'status')
+  const wrong = counter('wrong_credentials_total', help.wrong, 'limited')
+  const duration = { name: `${prefix}_seconds`, help: help.seconds, buckets: SECONDS, registers }
+  const seconds = new Histogram(duration)
+  const inFlight = gauge('requests_in_flight', help.inFlight)
+  const available = gauge('available', help.available)
+  const open = inFlightOnly()
+  return {
+    ...open,
+    end: (answered) => {
+      open.end(answered)
+      const { method, route, status } = answered
+      requests.inc({ method, route, status })
+      if (method === 'POST') seconds.observe(answered.seconds)
+    },
+    wrongCredential: (isLimited) => wrong.inc({ limited: isLimited ? 'yes' : 'no' }),
+    measure: ({ isAvailable }) => {
+      inFlight.set(open.inFlight())
+      available.set(isAvailable ? 1 : 0)
+    },
   }
 }
 

@@ -11,7 +11,7 @@ import type { RegistrationService } from '../registration/model.js'
 import { type OpenDevices, openDevices } from '../registration/open-devices.js'
 import { linesOf, registrationOn, requireCloud } from '../registration/open-registration.js'
 import type { DeviceServiceOptions, RegistrationOptions, RegistrationPorts } from '../registration/options.js'
-import { askingOnce } from '../registration/remembered-secrets.js'
+import { withAccessAskingOnce } from '../registration/remembered-secrets.js'
 import type { RenewalService } from '../renewal/model.js'
 import { renewalOn, renewedLines } from '../renewal/open-renewal.js'
 import type { RenewalTerms } from '../renewal/options.js'
@@ -49,7 +49,7 @@ export async function openDeviceServices(
 ): Promise<OpenDeviceServices> {
   const { renewal, ocsp } = options
   // OCSP opens the keys once more.
-  const ports = { ...given, ...(given.access === undefined ? {} : { access: askingOnce(given.access) }) }
+  const ports = withAccessAskingOnce(given)
   const registration = options.registration === null ? null : { ...options, ...options.registration }
   if (registration !== null) requireCloud(registration, ports)
   else if (renewal !== null) await makeRegister(options, ports)

@@ -3,7 +3,7 @@ import type { DeviceRegister } from '../../devices/register.js'
 import { FpkiError, type FpkiOption } from '../../errors.js'
 import type { DurableFiles } from '../../ports.js'
 import { type OpenPki, openPki } from '../open-pki.js'
-import { askingOnce } from '../registration/remembered-secrets.js'
+import { withAccessAskingOnce } from '../registration/remembered-secrets.js'
 import type { OcspService } from './model.js'
 import { type OcspIssuerPorts, openOcspIssuers } from './open-issuers.js'
 import { ocspService } from './service.js'
@@ -40,8 +40,7 @@ const VALIDITIES = { least: 60_000, most: 10 * DAY }
  */
 export async function openOcsp(options: OcspOptions, ports: OcspPorts): Promise<OcspService> {
   const pki = await openPki(ports.files, options.directory, options.factory)
-  const access = ports.access === undefined ? {} : { access: askingOnce(ports.access) }
-  return ocspOn({ pki, register: ports.register }, options.validity, { ...ports, ...access })
+  return ocspOn({ pki, register: ports.register }, options.validity, withAccessAskingOnce(ports))
 }
 
 /**

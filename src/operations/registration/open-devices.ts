@@ -8,7 +8,6 @@ import { type OpenPki, openPki } from '../open-pki.js'
 import { type Issuers, openIssuers } from './issuers.js'
 import type { IssuingRegister } from './issuing-thread/calls.js'
 import type { DeviceServiceOptions, DeviceServicePorts } from './options.js'
-import { askingOnce } from './remembered-secrets.js'
 
 /** What the services for devices of a PKI directory or kit share. */
 export interface OpenDevices {
@@ -42,8 +41,7 @@ export async function openDevices(
     await requireCurrentRegister(pki.directory, register, options)
     const lines = await wanted(register, pki)
     if (register === null) throw new Error('there are lines without a register')
-    const access = ports.access === undefined ? {} : { access: askingOnce(ports.access) }
-    const issuers = await openIssuers(pki, lines, options, { ...ports, ...access, register })
+    const issuers = await openIssuers(pki, lines, options, { ...ports, register })
     closers.push(issuers.close)
     const head = headRecorder(pki, { register, store: options.store }, ports)
     await head(started)

@@ -9,6 +9,7 @@ import type { ServiceRegister } from './issuing-thread/calls.js'
 import type { RegistrationService } from './model.js'
 import { type OpenDevices, openDevices } from './open-devices.js'
 import type { RegistrationOptions, RegistrationPorts } from './options.js'
+import { withAccessAskingOnce } from './remembered-secrets.js'
 import { linesWithCredentials } from './require-credentials.js'
 import { registrationService } from './service.js'
 
@@ -27,7 +28,7 @@ export async function openRegistration(
 ): Promise<RegistrationService> {
   requireCloud(options, ports)
   const wanted = { options, started: 'the registration service starts' }
-  const opened = await openDevices(wanted, linesOf(options, ports), ports)
+  const opened = await openDevices(wanted, linesOf(options, ports), withAccessAskingOnce(ports))
   try {
     return await registrationOn(opened, options, ports, (issued) =>
       opened.close(`${counted(issued, 'device')} issued by the registration service`),

@@ -17,6 +17,11 @@ export function askingOnce(access: KeyAccess): KeyAccess {
   }
 }
 
+/** Ports whose access to keys, if there is any, asks once. */
+export function withAccessAskingOnce<Ports extends { readonly access?: KeyAccess }>(ports: Ports): Ports {
+  return ports.access === undefined ? ports : { ...ports, access: askingOnce(ports.access) }
+}
+
 /** An error is not an answer. */
 function once(
   answers: Map<string, Promise<string>>,

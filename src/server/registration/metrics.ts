@@ -1,7 +1,7 @@
-import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { Counter, Gauge, Registry } from 'prom-client'
 import type { OutboxState } from '../../devices/outbox.js'
 import type { Line } from '../../devices/register.js'
-import { type Answered, type RequestMetrics, SECONDS } from '../metrics.js'
+import { type IssuingMetrics, issuingMetrics } from '../metrics.js'
 
 /** What the register says of itself at the moment. */
 interface RegisterNow {
@@ -19,11 +19,9 @@ interface MeasuredNow {
 }
 
 /** The metrics of the registration service. */
-export interface RegistrationMetrics extends RequestMetrics {
+export interface RegistrationMetrics extends Omit<IssuingMetrics, 'measure'> {
   /** One registration: `issued`, `reused`, `failed`, or the code of its refusal. */
   registered(line: string, outcome: string): void
-  /** A wrong credential, and whether it was answered with 429. */
-  wrongCredential(isLimited: boolean): void
   text(now: MeasuredNow): Promise<string>
 }
 
@@ -31,47 +29,36 @@ export interface RegistrationMetrics extends RequestMetrics {
 const MAX_LINES = 100
 const OTHER_LINES = 'other'
 
+const HELP = {
+  requests: 'Number of requests.',
+  wrong: 'Number of wrong credentials.',
+  seconds: 'Duration of POST requests in seconds.',
+  inFlight: 'Number of requests in progress.',
+  available: '1 when a device could be registered now, 0 otherwise.',
+}
+
 /** New metrics, starting from zero. */
 export function registrationMetrics(version: string, started: Date): RegistrationMetrics {
   const registry = new Registry()
   const registers = [registry]
   const gauge = (name: string, help: string) => new Gauge({ name, help, registers })
-  const counter = <Label extends string>(name: string, help: string, ...labelNames: Label[]) =>
-    new Counter({ name, help, labelNames, registers })
   const info = { name: 'fpki_registration_info', help: 'The version of fpki.' }
   new Gauge({ ...info, labelNames: ['version'], registers }).set({ version }, 1)
   const startedAt = gauge('fpki_registration_start_seconds', 'Start of the service since the Unix epoch in seconds.')
   startedAt.set(started.getTime() / 1000)
-  const requests = counter('fpki_registration_requests_total', 'Number of requests.', 'method', 'route', 'status')
-  const registrations = counter('fpki_registrations_total', 'Number of registrations.', 'line', 'outcome')
-  const wrong = counter('fpki_registration_wrong_credentials_total', 'Number of wrong credentials.', 'limited')
-  const seconds = new Histogram({
-    ...{ name: 'fpki_registration_seconds', help: 'Duration of POST requests in seconds.' },
-    ...{ buckets: SECONDS, registers },
-  })
-  const inFlight = gauge('fpki_registration_requests_in_flight', 'Number of requests in progress.')
-  const available = gauge('fpki_registration_available', '1 when a device could be registered now, 0 otherwise.')
+  const { measure, ...common } = issuingMetrics(registers, 'fpki_registration', HELP)
+  const registered = { name: 'fpki_registrations_total', help: 'Number of registrations.' }
+  const registrations = new Counter({ ...registered, labelNames: ['line', 'outcome'], registers })
   const register = registerGauges(registers)
   const lines = new Set<string>()
-  let open = 0
   return {
-    begin: () => {
-      open += 1
-    },
-    end: ({ method, route, status, seconds: spent }: Answered) => {
-      open -= 1
-      requests.inc({ method, route, status })
-      if (method === 'POST') seconds.observe(spent)
-    },
-    inFlight: () => open,
+    ...common,
     registered: (line, outcome) => {
       if (lines.size < MAX_LINES) lines.add(line)
       registrations.inc({ line: lines.has(line) ? line : OTHER_LINES, outcome })
     },
-    wrongCredential: (isLimited) => wrong.inc({ limited: isLimited ? 'yes' : 'no' }),
     text: (now) => {
-      inFlight.set(open)
-      available.set(now.isAvailable ? 1 : 0)
+      measure(now)
       register(now)
       return registry.metrics()
     },

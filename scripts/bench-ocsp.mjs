@@ -3,14 +3,12 @@
 // openssl closes each connection after its answer, so every request has a connection of its own; the last scene, without
 // openssl, shows what connections that stay open are worth. Both answer in turn, in rounds, so that a busy machine is busy for
 // both.
-import { spawn, spawnSync } from 'node:child_process'
-import { mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { load } from './registration/load.mjs'
+import { benchHome, FPKI, inRounds, printComparison, startOn } from './registration/sides.mjs'
 
 const { values } = parseArgs({
   options: {
@@ -20,24 +18,12 @@ const { values } = parseArgs({
   },
 })
 const [ROUNDS, SECONDS, DEVICES] = [values.rounds, values.seconds, values.devices].map(Number)
-const FPKI = fileURLToPath(new URL('../bin/fpki.js', import.meta.url))
 const CORE = '0'
 const CONNECTIONS = 16
 
-const home = mkdtempSync(join(tmpdir(), 'fpki-bench-ocsp-'))
-process.on('exit', () => rmSync(home, { recursive: true }))
-const env = { ...process.env, HOME: home, FPKI_API: 'embedded' }
-const directory = join(home, 'acme')
+const { home, env, directory, run, fpki } = benchHome('ocsp')
 const at = (name) => join(home, name)
-
-function run(program, words) {
-  const { status, stdout, stderr } = spawnSync(program, words, { env })
-  if (status !== 0) throw new Error(`${program} ${words.join(' ')}: ${stderr}`)
-  return stdout
-}
-
-const fpki = (...words) => run(process.execPath, [FPKI, ...words])
-const openssl = (...words) => run('openssl', words)
+const openssl = (...words) => run('openssl', ...words)
 
 /** The certificates of all devices in `openssl ca`'s index, and a responder that local-ca delegates to. */
 function prepareOpenssl() {
@@ -93,8 +79,7 @@ async function freePort() {
 async function start(port, program, words) {
   const path = at(`log-${port}`)
   const log = openSync(path, 'a')
-  const child = spawn('taskset', ['-c', CORE, program, ...words], { env, stdio: ['ignore', log, log] })
-  process.on('exit', () => child.kill('SIGKILL'))
+  const child = startOn(CORE, [program, ...words], { env, stdio: ['ignore', log, log] })
   while (!/waiting for OCSP client|Answering OCSP requests/.test(readFileSync(path, 'utf8'))) {
     if (child.exitCode !== null) throw new Error(`no server: ${readFileSync(path, 'utf8')}`)
     await new Promise((resolve) => setTimeout(resolve, 50))
@@ -102,45 +87,15 @@ async function start(port, program, words) {
   return { child, port, ca: null }
 }
 
-/** Processor time of a process, in seconds. */
-function processorTime({ child }) {
-  const [user, system] = readFileSync(`/proc/${child.pid}/stat`, 'utf8')
-    .replace(/^.*\) /, '')
-    .split(' ')
-    .slice(11, 13)
-  return (Number(user) + Number(system)) / 100
-}
-
-/** Of an even number of values the lower one of the two in the middle: no ratio looks better than it is. */
-const median = (numbers) => numbers.toSorted((a, b) => a - b)[(numbers.length - 1) >> 1]
-
 async function compare(name, sides, requests, { reconnects, promised }) {
-  const all = Object.fromEntries(Object.keys(sides).map((side) => [side, []]))
+  const batch = Array.from({ length: 200_000 }, (_, index) => requests[index % requests.length])
   const seconds = SECONDS / ROUNDS
-  // The first round warms up, and signs the answers that are kept.
-  for (let round = 0; round <= ROUNDS; round++) {
-    for (const [side, server] of Object.entries(sides)) {
-      const batch = Array.from({ length: 200_000 }, (_, index) => requests[index % requests.length])
-      const before = processorTime(server)
-      const result = await load(server, batch, { connections: CONNECTIONS, seconds, reconnects })
-      if (result.lost > 0 || result.statuses[200] !== result.times.length)
-        throw new Error(`${name}, ${side}: ${JSON.stringify(result.statuses)}, ${result.lost} without an answer`)
-      const cost = (processorTime(server) - before) / result.times.length
-      if (round > 0) all[side].push({ ...result, cost })
-    }
-  }
-  const texts = Object.entries(all).map(([side, runs]) => {
-    const [cost, busy] = [median(runs.map((one) => one.cost * 1e6)), 100 * median(runs.map((one) => one.busy))]
-    const rate = Math.round(median(runs.map((one) => one.rate)))
-    return `${side} ${rate}/s, ${Math.round(cost)} us each, client ${Math.round(busy)} %`
+  // The first round also signs the answers that are kept.
+  const once = (server) => load(server, batch, { connections: CONNECTIONS, seconds, reconnects })
+  printComparison(name, await inRounds(name, sides, { rounds: ROUNDS, status: 200, once }), {
+    base: 'openssl',
+    promised,
   })
-  const ratios = all.openssl?.map((one, round) => all.fpki[round].rate / one.rate) ?? []
-  const list = ratios.map((ratio) => ratio.toFixed(2)).join(' ')
-  const verdict = promised === undefined ? '' : median(ratios) >= promised ? ` >= ${promised}` : ` MISSED ${promised}`
-  const costs = all.openssl?.map((one, round) => one.cost / all.fpki[round].cost) ?? []
-  const time = costs.length === 0 ? '' : `processor time ${median(costs).toFixed(2)}`
-  const ratio = ratios.length === 0 ? '' : `: ratio ${median(ratios).toFixed(2)}${verdict} (${list}; ${time})`
-  console.log(`${name}${ratio}\n  ${texts.join('\n  ')}`)
 }
 
 fpki('ca', 'create', directory, '--quiet')

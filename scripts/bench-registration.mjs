@@ -3,15 +3,24 @@
 // and verifies, and nothing else. Both answer the same client in turn, in rounds, so that a busy machine is busy for both.
 // One core: the server runs on one core only (taskset), the client on the other.
 // --store postgres: instead, one and two instances on a register in PostgreSQL.
-import { spawn, spawnSync } from 'node:child_process'
-import { mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
-import { loadavg, tmpdir } from 'node:os'
+import { readFileSync } from 'node:fs'
+import { loadavg } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { compareInstances } from './registration/instances.mjs'
 import { load } from './registration/load.mjs'
 import { bodyMaker, httpRequest } from './registration/requests.mjs'
+import {
+  benchHome,
+  FPKI,
+  inRounds,
+  median,
+  printComparison,
+  serverCertificate,
+  startNode,
+  stop,
+} from './registration/sides.mjs'
 import { startPostgres } from './registration/temporary-postgres.mjs'
 
 const { values } = parseArgs({
@@ -25,7 +34,6 @@ const { values } = parseArgs({
   },
 })
 const [ROUNDS, SECONDS, REGISTRATIONS] = [values.rounds, values.seconds, values.registrations].map(Number)
-const FPKI = fileURLToPath(new URL('../bin/fpki.js', import.meta.url))
 const BARE = fileURLToPath(new URL('registration/bare.mjs', import.meta.url))
 /** The cores of a server: one; both, with the threads that sign on the other. */
 const [ONE, TWO] = ['0', '0,1']
@@ -41,34 +49,13 @@ const SCENES = [
   { name: 'two cores, HTTP, 64 connections', cores: TWO, bare: 'fastify', isPlain: true, connections: 64 },
 ]
 
-const home = mkdtempSync(join(tmpdir(), 'fpki-bench-registration-'))
-process.on('exit', () => rmSync(home, { recursive: true }))
-const env = { ...process.env, HOME: home, FPKI_API: 'embedded' }
-const directory = join(home, 'acme')
+const bench = benchHome('registration')
+const { home, env, directory, fpki } = bench
 const newBody = bodyMaker('acme')
+const certificate = serverCertificate(bench)
 
-function fpki(...words) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [FPKI, ...words], { env, encoding: 'utf8' })
-  if (status !== 0) throw new Error(`${words.join(' ')}: ${stderr}`)
-  return stdout
-}
-
-/** Starts a server on some cores, and waits for its address on stderr. Its log goes to a file, as it would under systemd. */
-async function start(cores, words, input = '') {
-  const stdout = openSync(join(home, 'log'), 'a')
-  const child = spawn('taskset', ['-c', cores, process.execPath, ...words], { env, stdio: ['pipe', stdout, 'pipe'] })
-  process.on('exit', () => child.kill('SIGKILL'))
-  child.stdin.end(input)
-  let text = ''
-  child.stderr.setEncoding('utf8').on('data', (more) => {
-    text += more
-  })
-  for (;;) {
-    const [, scheme, port] = /\bat (https?):\/\/127\.0\.0\.1:(\d+)/.exec(text) ?? []
-    if (port !== undefined) return { child, port: Number(port), ca: scheme === 'https' ? certificate : null }
-    if (child.exitCode !== null) throw new Error(`no server: ${text}`)
-    await new Promise((resolve) => setTimeout(resolve, 20))
-  }
+function start(cores, words, input) {
+  return startNode(cores, words, { home, env, certificate, input })
 }
 
 function startFpki({ cores, isPlain = false }) {
@@ -79,28 +66,9 @@ function startFpki({ cores, isPlain = false }) {
   return start(cores, [...profile, FPKI, ...words, ...tls, ...servers])
 }
 
-async function stop({ child }) {
-  const ended = new Promise((resolve) => child.once('exit', resolve))
-  child.kill()
-  await ended
-}
-
-/** Processor time of a process and its threads, in seconds. */
-function processorTime({ child }) {
-  const [user, system] = readFileSync(`/proc/${child.pid}/stat`, 'utf8')
-    .replace(/^.*\) /, '')
-    .split(' ')
-    .slice(11, 13)
-  return (Number(user) + Number(system)) / 100
-}
-
 function rss({ child }) {
   return Math.round(Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))?.[1]) / 1024)
 }
-
-/** Of an even number of values the lower one of the two in the middle: no ratio looks better than it is. */
-const median = (numbers) => numbers.toSorted((a, b) => a - b)[(numbers.length - 1) >> 1]
-const percentile = (times, part) => times.toSorted((a, b) => a - b)[Math.floor(times.length * part)] ?? 0
 
 async function compare(scene) {
   const { name, bare, isPlain = false, promised } = scene
@@ -111,36 +79,16 @@ async function compare(scene) {
   const answer = first.last.slice(first.last.indexOf('\r\n\r\n') + 4)
   const words = [BARE, bare, isPlain ? 'http' : 'https', home]
   const sides = { bare: await start(scene.cores, words, answer), fpki: served }
-  const all = { bare: [], fpki: [] }
   const seconds = SECONDS / ROUNDS
-  // The first round warms up.
   let count = 2000
-  for (let round = 0; round <= ROUNDS; round++) {
-    for (const [side, server] of Object.entries(sides)) {
-      const batch = requests(count)
-      const before = processorTime(server)
-      const run = await load(server, batch, { ...scene, seconds })
-      if (run.lost > 0 || run.statuses[201] !== run.times.length)
-        throw new Error(`${name}, ${side}: ${JSON.stringify(run.statuses)}, ${run.lost} without an answer`)
-      if (round > 0) all[side].push({ ...run, cost: (processorTime(server) - before) / run.times.length })
-      count = Math.max(count, Math.ceil(run.rate * seconds * 1.5))
-    }
+  const once = async (server) => {
+    const run = await load(server, requests(count), { ...scene, seconds })
+    count = Math.max(count, Math.ceil(run.rate * seconds * 1.5))
+    return run
   }
+  const all = await inRounds(name, sides, { rounds: ROUNDS, status: 201, once })
   for (const server of Object.values(sides)) await stop(server)
-  const cells = Object.entries(all).map(([side, runs]) => {
-    const times = runs.flatMap((run) => run.times)
-    const [p50, p99] = [percentile(times, 0.5), percentile(times, 0.99)].map((time) => time.toFixed(1))
-    const cost = Math.round(median(runs.map((run) => run.cost * 1e6)))
-    const busy = Math.round(100 * median(runs.map((run) => run.busy)))
-    return `${side} ${Math.round(median(runs.map(({ rate }) => rate)))}/s p50 ${p50} p99 ${p99} ms, ${cost} us each, client ${busy} %`
-  })
-  const ratios = all.fpki.map((run, round) => run.rate / all.bare[round].rate)
-  const verdict = promised === undefined ? '' : median(ratios) >= promised ? ` >= ${promised}` : ` MISSED ${promised}`
-  const cost = median(all.bare.map((run, round) => run.cost / all.fpki[round].cost))
-  const list = ratios.map((ratio) => ratio.toFixed(2)).join(' ')
-  console.log(
-    `${name}: ratio ${median(ratios).toFixed(2)}${verdict} (${list}; processor time ${cost.toFixed(2)})\n  ${cells.join('\n  ')}`,
-  )
+  printComparison(name, all, { base: 'bare', promised })
 }
 
 /** What many registrations, of which one in fifty is refused, do to the memory of the service. */
@@ -179,11 +127,6 @@ if (values.store === 'postgres') {
 }
 fpki('lines', 'create', directory, 'site-a')
 const token = fpki('lines', 'token', directory, 'site-a').trim()
-const name = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost', '-days', '2']
-const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', join(home, 'server.key')]
-const made = spawnSync('openssl', ['req', '-x509', ...key, ...name, '-out', join(home, 'server.pem')])
-if (made.status !== 0) throw new Error(made.stderr.toString())
-const certificate = readFileSync(join(home, 'server.pem'))
 console.log(`Node ${process.version}, ${ROUNDS} rounds of ${SECONDS / ROUNDS} s, load ${loadavg()[0].toFixed(1)}`)
 if (values.store === 'postgres') await instances()
 else {

@@ -2,14 +2,22 @@
 // `fpki devices serve --est` answers beside a bare route over the same TLS that does the same cryptography and nothing else: the
 // client's certificate, the request, the signature and its verification. Both answer the same client in turn, in rounds.
 // One core: the server runs on one core only (taskset), the client on the other.
-import { spawn, spawnSync } from 'node:child_process'
-import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { loadavg, tmpdir } from 'node:os'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { loadavg } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { load } from './registration/load.mjs'
 import { pemOf, requestMaker } from './registration/requests.mjs'
+import {
+  benchHome,
+  FPKI,
+  inRounds,
+  printComparison,
+  serverCertificate,
+  startNode,
+  stop,
+} from './registration/sides.mjs'
 
 const { values } = parseArgs({
   options: {
@@ -21,7 +29,6 @@ const { values } = parseArgs({
   },
 })
 const [ROUNDS, SECONDS, DEVICES] = [values.rounds, values.seconds, values.devices].map(Number)
-const FPKI = fileURLToPath(new URL('../bin/fpki.js', import.meta.url))
 const BARE = fileURLToPath(new URL('renewal/bare.mjs', import.meta.url))
 /** As many renewals of a device as the register allows in a day without their use, but one. */
 const MOST_OF_A_DEVICE = 9
@@ -33,57 +40,19 @@ const SCENES = [
   { name: 'one core, nine renewals a connection', cores: '0' },
 ]
 
-const home = mkdtempSync(join(tmpdir(), 'fpki-bench-renewal-'))
-process.on('exit', () => rmSync(home, { recursive: true }))
-const env = { ...process.env, HOME: home, FPKI_API: 'embedded' }
-const directory = join(home, 'acme')
+const bench = benchHome('renewal')
+const { home, env, directory, fpki } = bench
 const newRequest = requestMaker('acme')
+const certificate = serverCertificate(bench)
 
-function fpki(...words) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [FPKI, ...words], {
-    ...{ env, encoding: 'utf8', maxBuffer: 1 << 28 },
-  })
-  if (status !== 0) throw new Error(`${words.join(' ')}: ${stderr}`)
-  return stdout
-}
-
-/** Starts a server on some cores, and waits for its address on stderr. */
-async function start(cores, words, input = '') {
-  const stdout = openSync(join(home, 'log'), 'a')
-  const child = spawn('taskset', ['-c', cores, process.execPath, ...words], { env, stdio: ['pipe', stdout, 'pipe'] })
-  process.on('exit', () => child.kill('SIGKILL'))
-  child.stdin.end(input)
-  let text = ''
-  child.stderr.setEncoding('utf8').on('data', (more) => {
-    text += more
-  })
-  for (;;) {
-    const [, port] = /\bat https:\/\/127\.0\.0\.1:(\d+)/.exec(text) ?? []
-    if (port !== undefined) return { child, port: Number(port), ca: certificate }
-    if (child.exitCode !== null) throw new Error(`no server: ${text}`)
-    await new Promise((resolve) => setTimeout(resolve, 20))
-  }
+function start(cores, words, input) {
+  return startNode(cores, words, { home, env, certificate, input })
 }
 
 function startFpki(cores) {
   const tls = ['--tls-cert', join(home, 'server.pem'), '--tls-key', join(home, 'server.key')]
   const profile = values.prof === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${values.prof}`]
   return start(cores, [...profile, FPKI, 'devices', 'serve', directory, '--est', '127.0.0.1:0', ...tls])
-}
-
-async function stop({ child }) {
-  const ended = new Promise((resolve) => child.once('exit', resolve))
-  child.kill()
-  await ended
-}
-
-/** Processor time of a process and its threads, in seconds. */
-function processorTime({ child }) {
-  const [user, system] = readFileSync(`/proc/${child.pid}/stat`, 'utf8')
-    .replace(/^.*\) /, '')
-    .split(' ')
-    .slice(11, 13)
-  return (Number(user) + Number(system)) / 100
 }
 
 /** Devices with certificates: their keys are here, the register has the rest. */
@@ -114,9 +83,6 @@ function renewal({ uuid, key, cert }) {
   return { octets: Buffer.from(`${headers.join('\r\n')}\r\n\r\n${body}`), key, cert }
 }
 
-const median = (numbers) => numbers.toSorted((a, b) => a - b)[(numbers.length - 1) >> 1]
-const percentile = (times, part) => times.toSorted((a, b) => a - b)[Math.floor(times.length * part)] ?? 0
-
 /** Requests of devices that may still renew. The bare route does not count them. */
 function requestsOf(count, isCounted) {
   const able = devices.filter(({ renewals }) => renewals < MOST_OF_A_DEVICE).slice(0, count)
@@ -143,7 +109,7 @@ async function lanes(server, count, seconds, isCounted) {
     }
   }
   await Promise.all(Array.from({ length: 16 }, lane))
-  return { ...all, rate: (all.times.length / (performance.now() - begin)) * 1000, busy: 0 }
+  return { ...all, rate: (all.times.length / (performance.now() - begin)) * 1000 }
 }
 
 async function compare({ name, cores, reconnects = false, promised }) {
@@ -155,42 +121,19 @@ async function compare({ name, cores, reconnects = false, promised }) {
   const first = await run(served, 64, 60, true)
   const answer = first.last.slice(first.last.indexOf('\r\n\r\n') + 4)
   const sides = { bare: await start(cores, [BARE, home], answer), fpki: served }
-  const all = { bare: [], fpki: [] }
   const seconds = SECONDS / ROUNDS
-  // The first round warms up.
   let count = 500
-  for (let round = 0; round <= ROUNDS; round++) {
-    for (const [side, server] of Object.entries(sides)) {
-      const before = processorTime(server)
-      const one = await run(server, count, seconds, side === 'fpki')
-      if (one.lost > 0 || one.statuses[200] !== one.times.length)
-        throw new Error(`${name}, ${side}: ${JSON.stringify(one.statuses)}, ${one.lost} without an answer: ${one.last}`)
-      if (round > 0) all[side].push({ ...one, cost: (processorTime(server) - before) / one.times.length })
-      count = Math.min(DEVICES, Math.max(count, Math.ceil(one.rate * seconds * 1.5)))
-    }
+  const once = async (server, side) => {
+    const one = await run(server, count, seconds, side === 'fpki')
+    count = Math.min(DEVICES, Math.max(count, Math.ceil(one.rate * seconds * 1.5)))
+    return one
   }
+  const all = await inRounds(name, sides, { rounds: ROUNDS, status: 200, once })
   for (const server of Object.values(sides)) await stop(server)
-  const cells = Object.entries(all).map(([side, runs]) => {
-    const times = runs.flatMap((one) => one.times)
-    const [p50, p99] = [percentile(times, 0.5), percentile(times, 0.99)].map((time) => time.toFixed(1))
-    const cost = Math.round(median(runs.map((one) => one.cost * 1e6)))
-    return `${side} ${Math.round(median(runs.map(({ rate }) => rate)))}/s p50 ${p50} p99 ${p99} ms, ${cost} us each`
-  })
-  const ratios = all.fpki.map((one, round) => one.rate / all.bare[round].rate)
-  const cost = median(all.bare.map((one, round) => one.cost / all.fpki[round].cost))
-  const verdict = promised === undefined ? '' : median(ratios) >= promised ? ` >= ${promised}` : ` MISSED ${promised}`
-  const list = ratios.map((ratio) => ratio.toFixed(2)).join(' ')
-  console.log(
-    `${name}: ratio ${median(ratios).toFixed(2)}${verdict} (${list}; processor time ${cost.toFixed(2)})\n  ${cells.join('\n  ')}`,
-  )
+  printComparison(name, all, { base: 'bare', promised })
 }
 
 fpki('ca', 'create', directory)
-const name = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost', '-days', '2']
-const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', join(home, 'server.key')]
-const made = spawnSync('openssl', ['req', '-x509', ...key, ...name, '-out', join(home, 'server.pem')])
-if (made.status !== 0) throw new Error(made.stderr.toString())
-const certificate = readFileSync(join(home, 'server.pem'))
 let devices = []
 console.log(`Node ${process.version}, ${ROUNDS} rounds of ${SECONDS / ROUNDS} s, load ${loadavg()[0].toFixed(1)}`)
 for (const scene of SCENES.filter((one) => one.name.includes(values.only))) {

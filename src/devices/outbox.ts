@@ -51,7 +51,7 @@ export interface OutboxEntry {
 /** What is in the outbox, without what waits for the end of a denial. */
 export interface OutboxState {
   readonly waiting: number
-  /** When the oldest entry was made; null: there is none. */
+  /** When the oldest entry was made; null: the outbox is empty. */
   readonly oldest: number | null
   /** The devices in the state `conflict`. */
   readonly conflicts: number

@@ -112,7 +112,7 @@ async function requireNotElsewhere({ directory, store }: RegisterChoice, { files
   if (problem?.kind === 'elsewhere') throw new FpkiError('ERR_STORE_MOVED', problem.message, problem.hint)
 }
 
-/** Throws ERR_STORE_MOVED when the register in use is elsewhere, otherwise ERR_NOT_INITIALIZED: there is none. */
+/** Throws ERR_STORE_MOVED when the register in use is elsewhere, otherwise ERR_NOT_INITIALIZED. */
 export async function noRegister(choice: RegisterChoice, ports: RegisterPorts): Promise<never> {
   await requireNotElsewhere(choice, ports)
   const place = registerPlace(choice)

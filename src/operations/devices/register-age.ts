@@ -4,7 +4,7 @@ import { shellWord } from '../../shell-word.js'
 
 /** How a device register differs from what the audit log says. */
 export interface RegisterAgeProblem {
-  /** `elsewhere`: there is none in the directory, and the one in use is at another place. */
+  /** `elsewhere`: the directory has no register, because the one in use is at another place. */
   readonly kind: 'missing' | 'elsewhere' | 'other' | 'older'
   /** A sentence. */
   readonly message: string

@@ -55,7 +55,7 @@ export function ocspService(validity: number, ports: OcspServicePorts, kept: Kep
       endsAt: nextUpdate.getTime(),
     }
   }
-  /** @param last an earlier answer to the same request; null: there is none, or it has a nonce */
+  /** @param last an earlier answer to the same request; null: no answer was kept, or the request has a nonce */
   const upToDate = async (issuer: OcspIssuer, request: OcspRequest, last: KeptAnswer | null) => {
     const found = await Promise.all(request.certIds.map((one) => statusOf(statuses, one)))
     const asked = request.certIds.map((certId, at) => ({ certId, status: found[at] ?? null, ca: issuer.fingerprint }))

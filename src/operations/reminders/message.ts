@@ -13,7 +13,7 @@ const dueItem = z.strictObject({
   text: z.string(),
   /** The certificate, or what is missing or unreadable; null: neither, or it has no file. */
   file: z.nullable(z.string()),
-  /** Of a certificate; null: it is none. */
+  /** Of a certificate; null: it is about something else. */
   role: z.nullable(certificateRole),
   fingerprint: z.nullable(z.string()),
   notAfter: z.nullable(z.string()),

@@ -106,7 +106,7 @@ export const pkiReport = z.strictObject({
   /** Of the audit, as of `ca verify --offline --skip-root-key`. */
   findings: z.array(finding),
   lint: z.array(lintFinding),
-  /** null: there is none. */
+  /** null: the directory never had one. */
   auditLog: z.nullable(auditLog),
   /** The newest backup; null: none is recorded. */
   backup: z.nullable(backupStatus),

@@ -82,7 +82,7 @@ async function lintFindings(
   }
 }
 
-/** null: there is none, and never was. */
+/** null: the directory never had one. */
 async function readAuditLog({ path }: InspectedDirectory, files: DurableFiles): Promise<ReportAuditLog | null> {
   try {
     const { lines, signed, unsigned, problems } = await checkAuditLog({ directory: path }, { files })

@@ -180,7 +180,7 @@ function notAccepted(file: string, fault: string): FpkiError {
   )
 }
 
-/** null when there is none, or a new one would be valid at least a day longer. Throws ERR_BAD_CERTIFICATE for another one. */
+/** null when it does not exist, or a new one would be valid at least a day longer. Throws ERR_BAD_CERTIFICATE for another one. */
 async function existingIn(
   { directory, root }: OpenPki,
   template: CertificateTemplate,

@@ -2,7 +2,7 @@ import * as z from 'zod/mini'
 import { DAY } from '../../day.js'
 import { LINE_STATES } from '../../devices/register.js'
 import type { CaStanding } from '../../directory/ca-standing.js'
-import { type CertificateFacts, type CertificateRole, certificateRole } from '../../pki/describe.js'
+import { type CertificateFacts, type CertificateRole, certificateFacts, certificateRole } from '../../pki/describe.js'
 
 /** The states of a certificate in a picture or report. */
 export const CERTIFICATE_STATES = ['valid', 'not-yet-valid', 'expiring', 'expired', 'disabled', 'revoked'] as const
@@ -17,20 +17,10 @@ export const hierarchyCertificate = z.strictObject({
   /** Not an earlier one, such as `tls-crt.bak`. */
   current: z.boolean(),
   state: z.enum(CERTIFICATE_STATES),
-  subject: z.string(),
-  issuer: z.string(),
-  /** Colon-separated upper-case hex, as OpenSSL prints it. */
-  serialHex: z.string(),
-  notBefore: z.string(),
-  notAfter: z.string(),
-  /** Whole days; negative when it has expired. */
-  daysLeft: z.int(),
-  keyType: z.string(),
-  signatureAlgorithm: z.string(),
-  /** SHA-256 of the DER. */
-  fingerprint: z.string(),
-  /** Whether the signature verifies with the root's key. */
-  signedByRoot: z.boolean(),
+  ...z.pick(certificateFacts, {
+    ...{ subject: true, issuer: true, serialHex: true, notBefore: true, notAfter: true, daysLeft: true },
+    ...{ keyType: true, signatureAlgorithm: true, fingerprint: true, signedByRoot: true },
+  }).shape,
 })
 
 /** A line of the device register. */

@@ -30,7 +30,7 @@ export interface EstListenerPorts extends Pick<TlsPorts, 'files' | 'keys'> {
   readonly progress: Progress
   readonly log: Log
   readonly service: RenewalService
-  /** est-tls-crt and its key. Throws FpkiError when there is none. */
+  /** est-tls-crt and its key. Throws FpkiError when fpki does not have both. */
   estIdentity(): Promise<ServerIdentity & { readonly notAfter: Date }>
 }
 

@@ -1,6 +1,6 @@
 import type { OcspAnswer } from '../../operations/ocsp/model.js'
 
-/** The headers of RFC 5019, 6.2, in names and values, and the entity tag; null: there is none. */
+/** The headers of RFC 5019, 6.2, in names and values, and the entity tag; null: the answer has no tag. */
 export function cachingHeaders(
   { cache }: Pick<OcspAnswer, 'cache'>,
   now: Date,

@@ -3,7 +3,7 @@ const MAX_TEXT = 4096
 
 /**
  * The OCSPRequest (DER) in the path of a GET request: base64, or base64url, with percent-encoding where the client thought of it
- * (RFC 6960, A.1.1); null: there is none. Slashes may be those of base64.
+ * (RFC 6960, A.1.1); null: the path has no request. Slashes may be those of base64.
  *
  * @param url the path as it was sent, with its query
  */

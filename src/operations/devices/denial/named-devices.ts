@@ -6,7 +6,7 @@ import { type InputRow, shown } from '../input/row.js'
 /** Devices that a user names: as arguments, or in a file. */
 export interface NamedDevices {
   readonly uuids: readonly string[]
-  /** A list of UUIDs, one a line, which may be compressed with gzip: a path, or null for stdin. undefined: there is none. */
+  /** A list of UUIDs, one a line, which may be compressed with gzip: a path, or null for stdin. undefined: no list. */
   readonly from: string | null | undefined
 }
 

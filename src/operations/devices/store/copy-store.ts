@@ -90,7 +90,7 @@ async function tablesAt(place: RegisterPlace, create: boolean, ports: RegisterPo
   return postgresTables(await postgresPlace(place.url, ports.files), { create }, ports)
 }
 
-/** A register that was moved away from a file leaves it under another name. Resolves to that; null: there is none. */
+/** A register that was moved away from a file leaves it under another name. Resolves to that; null: there was no such register. */
 async function keepRetired(path: string, ports: RegisterPorts): Promise<string | null> {
   const { files, clock } = ports
   if ((await files.kindOf(path)) === null) return null

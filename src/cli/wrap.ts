@@ -16,8 +16,8 @@ export function joinParagraphs(text: string): string {
   return text.replace(/(?<=^\S.*)(?<!:)\n(?=\S)/gm, ' ')
 }
 
-/** A command, to the end of the line or to the next column; or a word, in which spaces between backticks count too. */
-const WORDS = /(?:(?<=^\s*|: )(?:\$ )?\(?(?:umask 077; )?fpki (?:(?! {2}).)*|(?:`[^`]*`|\S)+)/g
+/** A command, to the end of the line or to the next column; or a word, in which spaces count between backticks and before `days`. */
+const WORDS = /(?:(?<=^\s*|: )(?:\$ )?\(?(?:umask 077; )?fpki (?:(?! {2}).)*|(?:`[^`]*`|\d+ (?=days?\b)|\S)+)/g
 
 function wrapLine(line: string, columns: number): string {
   const { indent, hanging } = indentsOf(line, columns)
@@ -28,12 +28,14 @@ function wrapLine(line: string, columns: number): string {
   if (first === undefined) return line
   const lines: string[] = []
   let current = first.gap + first.text
+  let margin = indent
   for (const { text, gap } of rest) {
     if (width(current + gap + text) <= columns) current += gap + text
     else {
       lines.push(current)
-      // A long name under a narrow second column.
-      current = (width(indent + text) <= columns ? indent : hanging) + text
+      // A long name under a narrow second column, and what follows it.
+      if (width(margin + text) > columns) margin = hanging
+      current = margin + text
     }
   }
   return [...lines, current].join('\n')
@@ -51,12 +53,15 @@ function indentsOf(line: string, columns: number): { readonly indent: string; re
   return { indent: second <= columns / 2 ? ' '.repeat(second) : hanging, hanging }
 }
 
-/** Long fingerprints and serial numbers, `aa:bb:…`, break after a multiple of eight octets. */
+/** Long fingerprints and serial numbers, `aa:bb:…`, break after a multiple of eight octets. They may be in a colour. */
 function piecesOf(word: string, columns: number): readonly string[] {
-  if (width(word) <= columns || !/^\(?(?:[0-9a-f]{2}:){8,}[0-9a-f]{2}[).,:;]*$/i.test(word)) return [word]
+  const hex = /^\(?((?:[0-9a-f]{2}:){8,}[0-9a-f]{2})[).,:;]*$/i.exec(stripVTControlCharacters(word))?.[1]
+  if (width(word) <= columns || hex === undefined) return [word]
   // Two for punctuation around them.
   const octets = Math.max(8, Math.floor((columns - 2) / 3 / 8) * 8)
-  return word.match(new RegExp(`\\(?(?:[0-9a-f]{2}:?){1,${octets}}[).,:;]*`, 'gi')) ?? [word]
+  const [before = '', after = ''] = word.split(hex)
+  const pieces = hex.match(new RegExp(`(?:[0-9a-f]{2}:?){1,${octets}}`, 'gi')) ?? []
+  return pieces.map((piece, at) => `${at === 0 ? before : ''}${piece}${at === pieces.length - 1 ? after : ''}`)
 }
 
 function width(text: string): number {

@@ -1,4 +1,4 @@
-import { styleText } from 'node:util'
+import { stripVTControlCharacters, styleText } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { main } from '../../src/cli/program.js'
 import { joinParagraphs, wrapLines } from '../../src/cli/wrap.js'
@@ -22,6 +22,12 @@ describe('wrapping text for a terminal', () => {
     expect(wrapLines('  name    one two three', 20)).toBe('  name    one two\n          three')
   })
 
+  test('indents what follows a word that is too long for the second column like that word', () => {
+    expect(wrapLines('  name    CN=fio-0123456789, OU=acme', 20)).toBe(
+      '  name\n      CN=fio-0123456789,\n      OU=acme',
+    )
+  })
+
   test('indents by four if the second column begins in the right half', () => {
     expect(wrapLines('a long first column    one two', 24)).toBe('a long first column\n    one two')
   })
@@ -31,6 +37,18 @@ describe('wrapping text for a terminal', () => {
     const lines = wrapLines(`  SHA-256             ${hex.join(':')}`, 80).split('\n')
     expect(lines.map((line) => line.length)).toEqual([22 + 48, 22 + 47])
     expect(lines.map((line) => line.slice(22)).join('')).toBe(hex.join(':'))
+  })
+
+  test('breaks a serial number in a colour after octets', () => {
+    const hex = Array.from({ length: 20 }, (_, at) => (at + 16).toString(16)).join(':')
+    const lines = wrapLines(styleText('red', `  - serial       ${hex}`, { validateStream: false }), 60).split('\n')
+    expect(lines.map((line) => stripVTControlCharacters(line).length)).toEqual([17 + 24, 17 + 35])
+  })
+
+  test('keeps a number of days in one piece', () => {
+    expect(wrapLines('  tls-crt  2046-11-27    7304 days left', 30)).toBe(
+      '  tls-crt  2046-11-27\n           7304 days left',
+    )
   })
 
   test.each([

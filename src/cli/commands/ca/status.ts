@@ -147,6 +147,6 @@ function row(
     .filter(Boolean)
     .join(', ')
   const word = WORDS[state] || also
-  const name = file === null ? '' : `${printable(file).padEnd(width)} `
-  return `  ${name}${role.padEnd(10)}${notAfter.slice(0, 10)} ${days}${word === '' ? '' : `  ${style(io, COLOUR[state], word, 'stdout')}`}`
+  const name = file === null ? '' : `${printable(file).padEnd(width)}  `
+  return `  ${name}${role.padEnd(11)}${notAfter.slice(0, 10)} ${days}${word === '' ? '' : `  ${style(io, COLOUR[state], word, 'stdout')}`}`
 }

@@ -20,7 +20,7 @@ describe('ca history', () => {
       [
         'ca revoke-device-ca',
         'changed: number of the newest CRL (was not recorded; now 1)',
-        expect.stringMatching(/^revoked: device CA ([0-9A-F]{2}:){19}[0-9A-F]{2}$/),
+        expect.stringMatching(/^revoked: site-b\.pem, serial ([0-9A-F]{2}:){19}[0-9A-F]{2}$/),
       ],
     ])
     const status = await home.fpki(['ca', 'status', directory])

@@ -486,7 +486,7 @@ test('diff describes a change', async () => {
     },
   ])
   const revoked = diffSnapshotsResult.parse(JSON.parse((await words('4', 'now')).stdout))
-  expect(revoked.changes.map(({ text }) => text)).toContain(`revoked: device CA ${serial}`)
+  expect(revoked.changes.map(({ text }) => text)).toContain(`revoked: b.pem, serial ${serial}`)
   // Both may expire in the same second.
   const rotated = (await home.fpki(['ca', 'diff', directory, '3', '4'])).stdout.replace(
     /^ {2}[-+] valid until .*\n/gm,

@@ -12,6 +12,7 @@ import { formatName } from '../../pki/name.js'
 import { readPemCertificate } from '../../pki/read-certificate.js'
 import type { DurableFiles } from '../../ports.js'
 import { serialToHex } from '../../serial-hex.js'
+import { caFiles } from './ca-file.js'
 import { recordChanges } from './record-changes.js'
 import { snapshotOf } from './show-history.js'
 
@@ -70,11 +71,16 @@ export async function diffSnapshots(
   const [a, b] = [await sideOf(directory, from), await sideOf(directory, to)]
   const names = [...new Set([...a.files, ...b.files].map(({ name }) => name))].sort()
   const changes = await Promise.all(names.map((name) => changeOf(name, a, b)))
+  const inRecords = await recordChanges(
+    a.state,
+    b.state,
+    caFiles(names, async (name) => (await b.read(name)) ?? a.read(name)),
+  )
   return {
     directory: path,
     from: a.compared,
     to: b.compared,
-    changes: [...changes.flat(), ...recordChanges(a.state, b.state).map(inRecord)],
+    changes: [...changes.flat(), ...inRecords.map(inRecord)],
   }
 }
 

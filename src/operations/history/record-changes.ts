@@ -1,9 +1,20 @@
 import type { DirectoryState, KeyRef } from '../../directory/records.js'
 import { tokenKeyName } from '../../keystore/labels.js'
 import { decimalToHex } from '../../serial-hex.js'
+import type { CaFileOf } from './ca-file.js'
 
 /** What differs between two states of a PKI directory, for people: one line for each change. */
-export function recordChanges(a: DirectoryState | null, b: DirectoryState | null): readonly string[] {
+export async function recordChanges(
+  a: DirectoryState | null,
+  b: DirectoryState | null,
+  fileOf: CaFileOf,
+): Promise<readonly string[]> {
+  const changed = (word: string, serials: readonly string[]) =>
+    Promise.all(
+      serials.map(
+        async (serial) => `${word}: ${(await fileOf(serial)) ?? 'device CA'}, serial ${decimalToHex(serial)}`,
+      ),
+    )
   const added = (now: readonly string[] = [], before: readonly string[] = []) =>
     now.filter((serial) => !before.includes(serial))
   const [before, after] = [a?.disabledCaSerials, b?.disabledCaSerials]
@@ -19,11 +30,12 @@ export function recordChanges(a: DirectoryState | null, b: DirectoryState | null
     ...values.flatMap(([what, before, after]) =>
       before === after ? [] : [`changed: ${what} (was ${before ?? 'not recorded'}; now ${after ?? 'not recorded'})`],
     ),
-    ...revoked.map((serial) => `revoked: device CA ${decimalToHex(serial)}`),
-    ...added(after, before).map((serial) => `disabled: device CA ${decimalToHex(serial)}`),
-    ...added(before, after)
-      .filter((serial) => !revoked.includes(serial))
-      .map((serial) => `enabled: device CA ${decimalToHex(serial)}`),
+    ...(await changed('revoked', revoked)),
+    ...(await changed('disabled', added(after, before))),
+    ...(await changed(
+      'enabled',
+      added(before, after).filter((serial) => !revoked.includes(serial)),
+    )),
   ]
 }
 

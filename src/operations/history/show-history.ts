@@ -4,6 +4,7 @@ import { requirePkiDirectory } from '../../directory/require.js'
 import { FpkiError } from '../../errors.js'
 import { jsonDocument } from '../../json-document.js'
 import type { DurableFiles } from '../../ports.js'
+import { type CaFileOf, caFiles } from './ca-file.js'
 import { recordChanges } from './record-changes.js'
 
 /** A snapshot. */
@@ -36,27 +37,32 @@ export async function showHistory(
   { directory: path }: { readonly directory: string },
   { files }: { readonly files: DurableFiles },
 ): Promise<ShowHistoryResult> {
-  const snapshots = await (await requirePkiDirectory(files, path)).snapshots()
-  return {
-    directory: path,
-    snapshots: snapshots.map((snapshot, at) => {
-      const { number, time, command, folder, files: listed } = snapshot
-      const names = listed.map(({ name }) => name)
-      const changes = changesBetween(snapshots[at - 1], snapshot)
-      return { number, time, command, folder: `${path}/.fpki/history/${folder}`, files: names, changes: [...changes] }
-    }),
-  }
+  const directory = await requirePkiDirectory(files, path)
+  const snapshots = await directory.snapshots()
+  const facts = snapshots.map(async (snapshot, at) => {
+    const { number, time, command, folder, files: listed } = snapshot
+    const names = listed.map(({ name }) => name)
+    const fileOf = caFiles(names, (name) => directory.readInSnapshot(folder, name))
+    const changes = await changesBetween(snapshots[at - 1], snapshot, fileOf)
+    return { number, time, command, folder: `${path}/.fpki/history/${folder}`, files: names, changes: [...changes] }
+  })
+  return { directory: path, snapshots: await Promise.all(facts) }
 }
 
 /** By the records of both, which have the digest of each file. */
-function changesBetween(before: Snapshot | undefined, after: Snapshot): readonly string[] {
+async function changesBetween(
+  before: Snapshot | undefined,
+  after: Snapshot,
+  fileOf: CaFileOf,
+): Promise<readonly string[]> {
   if (before === undefined) return []
   const digests = ({ files }: Snapshot) => new Map(files.map(({ name, sha256 }) => [name, sha256]))
   const [old, now] = [digests(before), digests(after)]
   const names = [...new Set([...old.keys(), ...now.keys()])].sort()
   const changed = names.filter((name) => old.get(name) !== now.get(name))
   const what = (name: string) => (!old.has(name) ? 'added' : now.has(name) ? 'replaced' : 'removed')
-  return [...changed.map((name) => `${what(name)}: ${name}`), ...recordChanges(before.state, after.state)]
+  const inRecords = await recordChanges(before.state, after.state, fileOf)
+  return [...changed.map((name) => `${what(name)}: ${name}`), ...inRecords]
 }
 
 /** The snapshot with a number. Throws ERR_USAGE when `word` is not the number of a snapshot. */

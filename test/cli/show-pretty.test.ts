@@ -58,6 +58,9 @@ describe('show --pretty', () => {
     const { stdout } = await made.home.fpki(['ca', 'show', '--pretty'])
     expect(fieldsOf(stdout, TITLES['tls-crt'])['Issuer']).toContain('NOT SIGNED BY THE ROOT')
     expect(stdout).toMatch(/^└── online-ca .*EXPIRED on 20\d\d-\d\d-\d\d$/m)
+    expect(stdout).toMatch(/^├── tls-crt .* days left {2}NOT SIGNED BY THE ROOT$/m)
+    const short = await made.home.fpki(['ca', 'show', '--short'])
+    expect(short.stdout).toContain(`${TITLES['tls-crt']}  NOT SIGNED BY THE ROOT\n`)
   })
 
   test('has no line for a missing EST server', async () => {
@@ -117,6 +120,8 @@ describe('with a PKI directory', () => {
     expect(short.stdout).toMatch(/^site-b\.pem, local-ca, device CA for manufacturing {2}REVOKED$/m)
     const shown = showPkiResult.parse(JSON.parse((await home.fpki(['ca', 'show', directory, '--json'])).stdout))
     const terminal = { ...silentIo(() => undefined), terminal: { stdout: true, stderr: false } }
+    const soon = { ...shown, root: { ...shown.root, daysLeft: 59 } }
+    expect(pretty(soon, terminal)).toMatch(/^factory_ca .* {2}\u001b\[33m59 days left\u001b\[39m$/m)
     expect(pretty(shown, terminal)).toMatch(
       / left {2}\u001b\[33mDISABLED\u001b\[39m\n.* left {2}\u001b\[31mREVOKED\u001b\[39m\n/,
     )

@@ -2,7 +2,7 @@ import { thisMachine } from '../../../machine/index.js'
 import { drawHierarchy, hierarchyOfShown, writePicture } from '../../../operations/show/draw-pki.js'
 import type { ShowPkiResult } from '../../../operations/show/show-pki.js'
 import { filePath } from '../../directory.js'
-import type { CommonFlags } from '../../options.js'
+import { type CommonFlags, WARN_DAYS } from '../../options.js'
 import { type Io, progressOn } from '../../output.js'
 
 /** The flags for a picture; one of both is given. */
@@ -10,9 +10,6 @@ interface PictureFlags extends CommonFlags {
   readonly svg?: string
   readonly mermaid?: string
 }
-
-/** The default of --warn-days elsewhere. */
-const WARN_DAYS = 60
 
 /** `fpki ca show [directory] --svg FILE`, `--mermaid FILE` */
 export async function showPicture(

@@ -1,5 +1,7 @@
+import { counted } from '../../../counted.js'
 import type { ShownCertificate, ShowPkiResult } from '../../../operations/show/show-pki.js'
 import { decimalToHex } from '../../../serial-hex.js'
+import { WARN_DAYS } from '../../options.js'
 import { type Io, printable, style } from '../../output.js'
 
 /** The heading for each role. */
@@ -90,7 +92,12 @@ function stateOf({ disabled, revoked }: ShownCertificate): string {
 /** The state after two spaces, in colour on a terminal; nothing for a certificate in use. */
 function mark(certificate: ShownCertificate, io: Io): string {
   const state = stateOf(certificate)
-  return state === '' ? '' : `  ${style(io, certificate.revoked ? 'red' : 'yellow', state, 'stdout')}`
+  if (state !== '') return `  ${style(io, certificate.revoked ? 'red' : 'yellow', state, 'stdout')}`
+  return certificate.role === 'root' || certificate.signedByRoot ? '' : `  ${notSigned(io)}`
+}
+
+function notSigned(io: Io): string {
+  return style(io, 'red', 'NOT SIGNED BY THE ROOT', 'stdout')
 }
 
 function fields(certificate: ShownCertificate, io: Io): readonly string[] {
@@ -121,9 +128,7 @@ function fields(certificate: ShownCertificate, io: Io): readonly string[] {
 /** A root signed by another CA is a trust anchor; its issuer is unknown here. */
 function signatureState({ role, subject, issuer, signedByRoot }: ShownCertificate, io: Io): string {
   if (signedByRoot) return 'signature verified'
-  return role === 'root' && subject !== issuer
-    ? 'trust anchor, not verified'
-    : style(io, 'red', 'NOT SIGNED BY THE ROOT', 'stdout')
+  return role === 'root' && subject !== issuer ? 'trust anchor, not verified' : notSigned(io)
 }
 
 function disabledSerials({ disabledCaSerials }: ShowPkiResult): readonly string[] {
@@ -137,7 +142,8 @@ function disabledSerials({ disabledCaSerials }: ShowPkiResult): readonly string[
 
 function remaining({ daysLeft, notAfter }: ShownCertificate, io: Io): string {
   if (daysLeft < 0) return style(io, 'red', `EXPIRED on ${notAfter.slice(0, 10)}`, 'stdout')
-  return `${daysLeft} ${daysLeft === 1 ? 'day' : 'days'} left`
+  const left = `${counted(daysLeft, 'day')} left`
+  return daysLeft < WARN_DAYS ? style(io, 'yellow', left, 'stdout') : left
 }
 
 function colons(hex: string | null): string {

@@ -96,7 +96,9 @@ describe('ca status --webhook', () => {
     expect(seen.map(({ path, type }) => [path, type])).toEqual(
       Array.from({ length: 3 }, () => [`/services/${SECRET}?key=${SECRET}`, 'application/json']),
     )
-    expect(JSON.parse(seen[2]?.body ?? '').text).toMatch(/tls-crt of the factory acme expires on \S+, in 9 days$/)
+    expect(JSON.parse(seen[2]?.body ?? '').text).toMatch(
+      /tls-crt of the factory acme expires on \S+, in 9 days\. To replace it: fpki ca rotate-tls DIR$/,
+    )
 
     const variable = await pki.home.fpki([...words, '--json'], { env: { FPKI_WEBHOOK: url } })
     expect(pkiStatusResult.parse(JSON.parse(variable.stdout)).state).toBe('expiring')

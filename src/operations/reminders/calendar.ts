@@ -2,7 +2,7 @@ import { serialToHex } from '../../serial-hex.js'
 import type { CertificateStatus, PkiStatus, PkiStatusResult } from '../audit/status-report.js'
 import { harmless } from './harmless.js'
 import { contentLines, textProperty } from './ics-text.js'
-import { certificateName, pkiName } from './names.js'
+import { certificateName, pkiName, REMEDIES } from './names.js'
 
 /** The first lines of each calendar, by which fpki recognizes its own. */
 export const CALENDAR_HEADER = contentLines(['BEGIN:VCALENDAR', 'VERSION:2.0', 'PRODID:-//fpki//fpki ca status//EN'])
@@ -14,16 +14,6 @@ const DAY = 86_400_000
 
 /** `99991231235959Z`: no expiration date is known (RFC 5280, 4.1.2.5). */
 const NEVER = '9999-12-31T23:59:59Z'
-
-/** What to do about a certificate that expires. */
-const REMEDIES: Readonly<Record<CertificateStatus['role'], string>> = {
-  root: 'To renew it with the same key: fpki ca renew-root DIR',
-  cross: 'To make another one: fpki ca cross-sign DIR --with OTHER-DIR',
-  tls: 'To replace it: fpki ca rotate-tls DIR',
-  'est-tls': 'To replace it: fpki est authorize DIR',
-  'online-ca': 'To add another one: fpki ca add-device-ca DIR --online-ca',
-  'local-ca': 'To add another one: fpki ca add-device-ca DIR --local-ca --local-ca-filename NAME.pem',
-}
 
 /** One reminder of a calendar. */
 interface Event {

@@ -3,7 +3,7 @@ import { counted } from '../../counted.js'
 import { jsonDocument } from '../../json-document.js'
 import { certificateRole } from '../../pki/describe.js'
 import { type CertificateStatus, overallState, type PkiStatus, type PkiStatusResult } from '../audit/status-report.js'
-import { certificateName, pkiName } from './names.js'
+import { certificateName, pkiName, REMEDIES } from './names.js'
 
 /** One thing to do. */
 const dueItem = z.strictObject({
@@ -36,19 +36,38 @@ export type StatusMessage = z.infer<typeof statusMessage>
 
 type DueItem = z.infer<typeof dueItem>
 
-const TITLES: Readonly<Record<PkiStatusResult['state'], string>> = {
-  expired: 'A certificate has expired',
-  'not-yet-valid': 'A certificate is not valid yet',
-  problem: 'A file is missing or unreadable',
-  unfinished: 'A command was interrupted',
-  expiring: 'A certificate expires soon',
-  fine: 'A backup is due',
+const certificatesThat =
+  (state: CertificateStatus['state']) =>
+  ({ certificates }: PkiStatus): number =>
+    certificates.filter((one) => one.state === state).length
+
+/** How many there are, and what they are. */
+const TITLES: Readonly<
+  Record<PkiStatusResult['state'], readonly [count: (pki: PkiStatus) => number, one: string, many: string]>
+> = {
+  expired: [certificatesThat('expired'), 'certificate has expired', 'certificates have expired'],
+  'not-yet-valid': [
+    certificatesThat('not-yet-valid'),
+    'certificate is not valid yet',
+    'certificates are not valid yet',
+  ],
+  problem: [({ problems }) => problems.length, 'file is missing or unreadable', 'files are missing or unreadable'],
+  unfinished: [({ unfinished }) => Number(unfinished !== null), 'command was interrupted', 'commands were interrupted'],
+  expiring: [certificatesThat('expiring'), 'certificate expires soon', 'certificates expire soon'],
+  fine: [({ backupDue }) => Number(backupDue), 'backup is due', 'backups are due'],
 }
 
 /** A message about everything that is due; null: nothing is. */
 export function messageOf({ checkedAt, state, pkis }: PkiStatusResult): StatusMessage | null {
   const due = pkis.flatMap(dueIn)
-  return due.length === 0 ? null : { checkedAt, state, title: `fpki: ${TITLES[state]}`, due }
+  return due.length === 0 ? null : { checkedAt, state, title: `fpki: ${titleOf(state, pkis)}`, due }
+}
+
+/** The worst of it; the lines below have the rest. */
+function titleOf(state: PkiStatusResult['state'], pkis: PkiStatusResult['pkis']): string {
+  const [countIn, one, many] = TITLES[state]
+  const count = pkis.reduce((sum, pki) => sum + countIn(pki), 0)
+  return `${count} ${count === 1 ? one : many}`
 }
 
 function dueIn(pki: PkiStatus): readonly DueItem[] {
@@ -70,13 +89,17 @@ function dueIn(pki: PkiStatus): readonly DueItem[] {
       const what = file === null ? `${name} has a problem` : `${certificateName({ file, role: 'root' })} of ${name}`
       return item('problem', `${what}${file === null ? '' : ' is missing or unreadable'} (${code})`, { file, code })
     }),
-    ...(unfinished === null ? [] : [item('unfinished', `An interrupted command of ${name} waits to be resumed`)]),
-    ...(backupDue ? [item('backup', `A backup of ${name} is due`)] : []),
+    ...(unfinished === null
+      ? []
+      : [
+          item('unfinished', `An interrupted command of ${name} waits to be resumed. To finish it: fpki ca resume DIR`),
+        ]),
+    ...(backupDue ? [item('backup', `A backup of ${name} is due. To write one: fpki ca backup DIR --out FILE`)] : []),
   ]
 }
 
-function stateOf({ state, notBefore, notAfter, daysLeft }: CertificateStatus): string {
-  if (state === 'expired') return `expired on ${notAfter.slice(0, 10)}`
+function stateOf({ state, role, notBefore, notAfter, daysLeft }: CertificateStatus): string {
+  if (state === 'expired') return `expired on ${notAfter.slice(0, 10)}. ${REMEDIES[role]}`
   if (state === 'not-yet-valid') return `is not valid before ${notBefore.slice(0, 10)}: check the clock`
-  return `expires on ${notAfter.slice(0, 10)}, in ${counted(daysLeft, 'day')}`
+  return `expires on ${notAfter.slice(0, 10)}, in ${counted(daysLeft, 'day')}. ${REMEDIES[role]}`
 }

@@ -22,12 +22,12 @@ describe('a message', () => {
     })
     const body = bodyFor(status, 'json')
     const { title, due } = statusMessage.parse(body)
-    expect(title).toBe('fpki: A file is missing or unreadable')
+    expect(title).toBe('fpki: 1 file is missing or unreadable')
     expect(due.map(({ text }) => text)).toEqual([
-      'tls-crt of the factory acme expires on 2027-01-10, in 9 days',
+      'tls-crt of the factory acme expires on 2027-01-10, in 9 days. To replace it: fpki ca rotate-tls DIR',
       'online-crt of the factory acme is missing or unreadable (ERR_BAD_FILE)',
-      'An interrupted command of the factory acme waits to be resumed',
-      'A backup of the factory acme is due',
+      'An interrupted command of the factory acme waits to be resumed. To finish it: fpki ca resume DIR',
+      'A backup of the factory acme is due. To write one: fpki ca backup DIR --out FILE',
     ])
     expect(due[0]).toMatchObject({ kind: 'certificate', file: 'tls-crt', role: 'tls', daysLeft: 9, code: null })
     expect(JSON.stringify(body)).not.toContain('/srv')
@@ -35,13 +35,13 @@ describe('a message', () => {
 
   test('has the form that each chat system expects', () => {
     const status = statusOfPki([certificateStatus(soon)], { state: 'expiring' })
-    const line = 'tls-crt of the factory acme expires on 2027-01-10, in 9 days'
+    const line = 'tls-crt of the factory acme expires on 2027-01-10, in 9 days. To replace it: fpki ca rotate-tls DIR'
     expect(bodyFor(status, 'slack')).toMatchObject({
-      text: `fpki: A certificate expires soon\n• ${line}`,
+      text: `fpki: 1 certificate expires soon\n• ${line}`,
       ...{ mrkdwn: false, parse: 'none', link_names: false },
     })
     expect(bodyFor(status, 'mattermost')).toEqual({
-      text: `fpki: A certificate expires soon\n\`\`\`text\n${line}\n\`\`\``,
+      text: `fpki: 1 certificate expires soon\n\`\`\`text\n${line}\n\`\`\``,
     })
     const { type, attachments } = bodyFor(status, 'teams')
     expect([type, attachments[0].contentType]).toEqual(['message', 'application/vnd.microsoft.card.adaptive'])
@@ -54,6 +54,7 @@ describe('a message', () => {
   test('is limited in chats', () => {
     const many = Array.from({ length: 100 }, (_, at) => certificateStatus({ ...soon, file: `ca-${at}` }))
     const status = statusOfPki(many, { state: 'expiring' })
+    expect(bodyFor(status, 'slack').text.split('\n')[0]).toBe('fpki: 100 certificates expire soon')
     expect(bodyFor(status, 'slack').text.split('\n').at(-1)).toBe('• and 60 more')
     expect(bodyFor(status, 'json').due).toHaveLength(100)
   })

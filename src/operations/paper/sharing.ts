@@ -15,6 +15,6 @@ export function readSharing(word: string): Sharing {
   if (threshold !== undefined && count !== undefined && threshold >= 2 && threshold <= count && count <= MAX_SHARES) {
     return { threshold, count }
   }
-  const hint = `Use M/N, from 2/2 to ${MAX_SHARES}/${MAX_SHARES}: with 3/5, any three of five sheets recover the key.`
+  const hint = `Use K/N, from 2/2 to ${MAX_SHARES}/${MAX_SHARES}: with 3/5, any three of five sheets recover the key.`
   throw new FpkiError('ERR_USAGE', `Invalid number of shares: ${JSON.stringify(word)}.`, hint, { option: 'shares' })
 }

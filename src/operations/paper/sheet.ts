@@ -144,7 +144,7 @@ function recoverySteps(protection: Protection): readonly string[] {
     `Type ${typed} into a file, or scan the QR codes into it.`,
     'Case, spaces, O for 0 and I for 1 do not matter, and each line ends with a checksum.',
     `<code>fpki ca paper --restore FILE --cert factory_ca.pem --out factory_ca.key</code> names each line with a typing error, and checks the key against the certificate.`,
-    `fpki ${VERSION} is at ${HOMEPAGE}, unless a copy is kept with the certificate.`,
+    `Get fpki ${VERSION} from ${HOMEPAGE}, or use the copy that is kept with the certificate.`,
     WITHOUT_FPKI[protection.kind],
   ]
 }
@@ -157,6 +157,7 @@ const WITHOUT_FPKI: Readonly<Record<Protection['kind'], string>> = {
     'Without fpki: the QR code contains the key as PEM; its passphrase is split with Shamir over GF(256), as docs/ceremony.md describes.',
 }
 
+/** The digits as OpenSSL prints them, for comparing. */
 function grouped(hex: string): string {
-  return (hex.match(/.{1,8}/g) ?? []).join(' ')
+  return (hex.toUpperCase().match(/.{1,8}/g) ?? []).join(' ')
 }

@@ -33,7 +33,7 @@ describe('a sheet', () => {
     const { version, homepage } = JSON.parse(await readFile('package.json', 'utf8'))
     const steps = [...html('acme').matchAll(/<li>(.*)<\/li>/g)].map(([, step = '']) => step)
     expect(steps).toContain(
-      `fpki ${version} is at ${new URL(homepage).host}, unless a copy is kept with the certificate.`,
+      `Get fpki ${version} from ${new URL(homepage).host}, or use the copy that is kept with the certificate.`,
     )
     // A full stop within a name is followed by a letter or a digit.
     for (const step of steps) expect(step).toMatch(/^(?:[^.]|\.(?=\S))*\.$/)

@@ -1,7 +1,7 @@
 import { namedFactory } from '../../../config/settings.js'
 import { FpkiError } from '../../../errors.js'
 import { thisMachine } from '../../../machine/index.js'
-import type { PaperProtection } from '../../../operations/paper/print-paper.js'
+import type { PaperProtection, PrintPaperResult } from '../../../operations/paper/print-paper.js'
 import { readSharing } from '../../../operations/paper/sharing.js'
 import { readInputFile } from '../../../storage/input-file.js'
 import { filePath, resolved } from '../../directory.js'
@@ -44,8 +44,13 @@ async function print(directory: string, flags: PaperFlags, io: Io): Promise<void
   )
   if (flags.json) return printJson(io, printed)
   const sheets = printed.files.map((file) => `  ${printable(file)}`)
-  const last = 'They contain the key: print them with a browser, test one with --restore, then delete the files.'
-  if (!flags.quiet) printText(io, `${['Wrote the root key to:', ...sheets, last].join('\n')}\n`)
+  if (!flags.quiet) printText(io, `${['Wrote the root key to:', ...sheets, nextStep(printed)].join('\n')}\n`)
+}
+
+function nextStep({ needed, files }: PrintPaperResult): string {
+  return files.length === 1
+    ? 'It contains the key: print it with a browser, test the paper with --restore, then delete the file.'
+    : `Any ${needed} of them restore the key: print them with a browser, test ${needed} of the papers with --restore, then delete the files.`
 }
 
 function protectionOf({ plain, shares }: PaperFlags): PaperProtection {

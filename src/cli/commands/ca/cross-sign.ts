@@ -1,5 +1,6 @@
 import { thisMachine } from '../../../machine/index.js'
 import { type CrossSignResult, crossSign as crossSignRoots } from '../../../operations/root-change/cross-sign.js'
+import { shellWord } from '../../../shell-word.js'
 import { resolved } from '../../directory.js'
 import { keyAccess } from '../../hsm.js'
 import type { HsmFlags } from '../../hsm-options.js'
@@ -55,5 +56,8 @@ function summary({ certificates }: CrossSignResult): string {
     `  in ${directory}/${file}${keptAs === null ? '' : `; the previous one is kept as ${keptAs}`}`,
     `  valid until ${certificate.notAfter}, serial ${certificate.serialHex}`,
   ])
-  return `${lines.map(printable).join('\n')}\n`
+  const [first] = certificates
+  const next =
+    first === undefined ? [] : [`Where each belongs: \`fpki ca plan-root-change ${shellWord(first.directory)}\``]
+  return `${[...lines, ...next].map(printable).join('\n')}\n`
 }

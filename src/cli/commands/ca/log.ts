@@ -47,7 +47,7 @@ export async function log(directory: string, flags: LogFlags, io: Io): Promise<v
 function asText(line: AuditLogLine): string {
   const { number, time, who, command, kind, certificates, crl, text } = line
   const lines = [
-    `${String(number).padStart(5)}  ${time}  ${who.name ?? who.uid}  ${command}  ${kind}`,
+    `${String(number).padStart(5)}  ${time}  by ${who.name ?? who.uid}  ${command}  ${kind}`,
     ...(text === null ? [] : [`       ${text}`]),
     ...certificates.map(
       ({ serial, subject, file }) => `       ${file ?? 'printed'}: ${subject}, serial ${decimalToHex(serial)}`,

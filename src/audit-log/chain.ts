@@ -98,7 +98,7 @@ function headProblems(lines: readonly string[], head: AuditLogHead | null): read
   if (head === null) return []
   const { number, hash } = head
   if (lines.length < number) {
-    const message = `The end is missing: there are ${lines.length} lines, and the root has signed line ${number}.`
+    const message = `The end is missing: there ${lines.length === 1 ? 'is 1 line' : `are ${lines.length} lines`}, and the root has signed line ${number}.`
     return [{ line: lines.length + 1, code: 'cut-off', message }]
   }
   if (endOf(lines.slice(0, number)).hash === hash) return []

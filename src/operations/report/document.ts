@@ -1,10 +1,10 @@
 import type { CertificateState, Hierarchy, HierarchyCertificate } from '../show/hierarchy.js'
 import type { SectionId } from './evidence.js'
 
-/** A text, and how it looks: as code, or in the colour of a state. */
+/** A text, and how it looks: as code, in the colour of a state, or as prose whose commands are between backticks. */
 export interface Cell {
   readonly text: string
-  readonly style?: 'code' | CertificateState
+  readonly style?: 'code' | 'prose' | CertificateState
 }
 
 /** A name and its value. */
@@ -12,6 +12,7 @@ export type Fact = readonly [name: string, value: Cell]
 
 /** A part of a section, which each format renders. */
 export type Block =
+  /** Prose. */
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'facts'; readonly facts: readonly Fact[] }
   | { readonly kind: 'table'; readonly columns: readonly string[]; readonly rows: readonly (readonly Cell[])[] }

@@ -21,13 +21,17 @@ export type SectionId = keyof typeof SECTION_TITLES
 
 type Heading = readonly [heading: string, title: string, sections: readonly SectionId[]]
 
+/**
+ * Numbers and titles are those of these editions; those of the regulation have no titles, and are in its words. A heading is here
+ * only where what it asks for is in the report: not those on passwords or guidelines.
+ */
 const HEADINGS: Readonly<Record<string, readonly Heading[]>> = {
-  'IEC 62443-4-1': [
+  'IEC 62443-4-1:2018': [
     ['SM-6', 'File integrity', ['certificates', 'log']],
+    ['SM-7', 'Development environment security', ['keys', 'log', 'backup']],
     ['SM-8', 'Controls for private keys', ['keys', 'log', 'backup']],
-    ['SG-3', 'Security hardening guidelines', ['findings', 'deviations']],
   ],
-  'IEC 62443-4-2': [
+  'IEC 62443-4-2:2019': [
     ['CR 1.2', 'Software process and device identification and authentication', ['hierarchy', 'devices']],
     ['CR 1.5', 'Authenticator management', ['keys', 'validity', 'devices']],
     ['CR 1.8', 'Public key infrastructure certificates', ['hierarchy', 'certificates', 'lint', 'deviations']],
@@ -39,16 +43,17 @@ const HEADINGS: Readonly<Record<string, readonly Heading[]>> = {
     ['CR 7.3', 'Control system backup', ['backup']],
     ['EDR 3.12', 'Provisioning product supplier roots of trust', ['hierarchy', 'certificates']],
   ],
-  'ETSI EN 303 645': [
-    ['5.1', 'No universal default passwords', ['devices']],
-    ['5.4', 'Securely store sensitive security parameters', ['keys', 'backup']],
-    ['5.5', 'Communicate securely', ['hierarchy', 'certificates', 'lint']],
+  'ETSI EN 303 645 V3.1.3': [
+    // Provision 5.4-4: parameters that are unique for each device.
+    ['5.4', 'Securely store sensitive security parameters', ['devices']],
+    // Provisions 5.5-1, best practice cryptography, and 5.5-8, management of critical security parameters.
+    ['5.5', 'Communicate securely', ['keys', 'certificates', 'lint', 'backup']],
   ],
-  'EU Cyber Resilience Act (Regulation (EU) 2024/2847)': [
-    ['Annex I, part I, (2)(d)', 'Protection from unauthorised access', ['hierarchy', 'keys', 'devices']],
-    ['Annex I, part I, (2)(e)', 'Confidentiality of data', ['certificates', 'lint']],
-    ['Annex I, part I, (2)(f)', 'Integrity of data', ['certificates', 'log']],
-    ['Annex I, part I, (2)(l)', 'Recording of internal activity', ['log']],
+  'Cyber Resilience Act, Regulation (EU) 2024/2847': [
+    ['Annex I, Part I, (2)(d)', 'Protection from unauthorised access', ['hierarchy', 'keys', 'devices']],
+    ['Annex I, Part I, (2)(e)', 'Confidentiality of data', ['certificates', 'lint']],
+    ['Annex I, Part I, (2)(f)', 'Integrity of data', ['certificates', 'log']],
+    ['Annex I, Part I, (2)(l)', 'Recording and monitoring of internal activity', ['log']],
     ['Article 31, Annex VII', 'Technical documentation', ['summary', 'hierarchy', 'certificates', 'findings']],
   ],
 }

@@ -10,7 +10,7 @@ export function findingBlocks({ findings, warnDays }: PkiReport): readonly Block
     { text: status, style: STATUS[status] },
     { text: code },
     { text: message },
-    { text: hint ?? '' },
+    { text: hint ?? '', style: 'prose' },
   ])
   const scope = `The offline checks of \`ca verify\`, warning ${warnDays} days before a certificate expires. The Factory API was not contacted, and no key was used.`
   return [
@@ -21,8 +21,7 @@ export function findingBlocks({ findings, warnDays }: PkiReport): readonly Block
 
 /** The findings of lint. */
 export function lintBlocks({ lint }: PkiReport): readonly Block[] {
-  if (lint.length === 0)
-    return [{ kind: 'text', text: 'None: no certificate, request or CRL in the directory has any.' }]
+  if (lint.length === 0) return [{ kind: 'text', text: 'None in any certificate, request or CRL of the directory.' }]
   const rows = lint.map(({ severity, file, code, reason, cite }): readonly Cell[] => [
     { text: severity, style: SEVERITY[severity] },
     { text: file },

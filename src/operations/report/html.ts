@@ -46,7 +46,7 @@ function section({ id, title, blocks }: Section): string {
 function block(one: Block): string {
   switch (one.kind) {
     case 'text':
-      return `<p>${escaped(one.text)}</p>`
+      return `<p>${prose(one.text)}</p>`
     case 'facts':
       return facts(one.facts)
     case 'table':
@@ -77,14 +77,25 @@ function table({ columns, rows }: Extract<Block, { kind: 'table' }>): string {
 /** Whether a cell may be broken anywhere: its words would make a table too wide for a page. */
 function isLong({ text }: Cell): boolean {
   const shown = shownText(text)
-  return /\S{17}/.test(shown) || needsForcedWidth(shown)
+  return /\S{21}/.test(shown) || needsForcedWidth(shown)
 }
 
 function cell({ text, style }: Cell): string {
   if (style === undefined || text === '') return escaped(text)
-  if (style === 'code') return `<code>${escaped(text)}</code>`
+  if (style === 'code') return `<code>${breakable(escaped(text))}</code>`
+  if (style === 'prose') return prose(text)
   const mark = `<svg class="mark" viewBox="0 0 14 14" aria-hidden="true"><path class="k-mark k-${style}" d="${MARKS[style]}"/></svg>`
   return `<span class="s-${style}">${mark}${escaped(text)}</span>`
+}
+
+/** Fingerprints and serial numbers break after eight octets, and never within one. */
+function breakable(text: string): string {
+  return /^(?:[0-9A-F]{2}:)+[0-9A-F]{2}$/.test(text) ? text.replace(/(?:..:){8}/g, '$&<wbr>') : text
+}
+
+/** Text with its commands as code, so that nobody copies the backticks. */
+function prose(text: string): string {
+  return escaped(text).replace(/`([^`]+)`/g, '<code>$1</code>')
 }
 
 /** How high a part of the picture may be, so that it fits on a page of A4 with the heading. */

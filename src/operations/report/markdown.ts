@@ -22,7 +22,7 @@ function escaped(text: string): string {
 function block(one: Block): string {
   switch (one.kind) {
     case 'text':
-      return escaped(one.text)
+      return prose(one.text)
     case 'facts':
       return facts(one.facts)
     case 'table':
@@ -52,5 +52,16 @@ function table(columns: readonly string[], rows: readonly (readonly Cell[])[]): 
 
 /** Hex, paths and base64 are set as code where nothing in them could end it. */
 function cell({ text, style }: Cell): string {
-  return style === 'code' && /^[\w/+=:. -]+$/.test(text) ? `\`${text}\`` : escaped(text)
+  if (style === 'prose') return prose(text)
+  return style === 'code' && CODE.test(text) ? `\`${text}\`` : escaped(text)
+}
+
+const CODE = /^[\w/+=:., -]+$/
+
+/** Text with its commands as code, where nothing in them could end it. */
+function prose(text: string): string {
+  const parts = text.split(/`([^`]*)`/)
+  return parts
+    .map((part, at) => (at % 2 === 0 ? escaped(part) : CODE.test(part) ? `\`${part}\`` : escaped(`\`${part}\``)))
+    .join('')
 }

@@ -51,9 +51,17 @@ export function backupBlocks({ backup, kit, directory }: PkiReport): readonly Bl
   return [{ kind: 'facts', facts }]
 }
 
+/** Whether a finding says why there is no device register. */
+export function isAboutDevices({ code }: PkiReport['findings'][number]): boolean {
+  return code === 'devices' || code.startsWith('devices.')
+}
+
 /** The device register: its lines, and the devices of each by month. */
-export function deviceBlocks({ devices }: PkiReport): readonly Block[] {
-  if (devices === null) return [{ kind: 'text', text: 'There is no device register, or it cannot be read.' }]
+export function deviceBlocks({ devices, findings }: PkiReport): readonly Block[] {
+  if (devices === null) {
+    const why = findings.find(isAboutDevices)
+    return [{ kind: 'text', text: why?.message ?? 'There is no device register.' }]
+  }
   const number = (value: number): Cell => ({ text: String(value) })
   const facts: readonly Fact[] = [
     ['Devices', number(devices.devices)],
@@ -90,9 +98,12 @@ export function evidenceBlocks({ evidence }: PkiReport): readonly Block[] {
     { text: title },
     { text: sections.map((id) => SECTION_TITLES[id as SectionId]).join('; ') },
   ])
-  const text = 'This table says where to find evidence. It does not claim that anything conforms to a standard or law.'
+  const claim = 'This table says where to find evidence. It does not claim that anything conforms to a standard or law.'
+  const scope =
+    'The evidence is about this PKI and the certificates of devices. It is not about the software of devices, or the keys that sign it.'
   return [
-    { kind: 'text', text },
+    { kind: 'text', text: claim },
+    { kind: 'text', text: scope },
     { kind: 'table', columns: ['Standard', 'Heading', 'Title', 'Sections of this report'], rows },
   ]
 }

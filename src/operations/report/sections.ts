@@ -1,10 +1,10 @@
-import { describeProof } from '../backup/age.js'
 import { hierarchyOf, stateText } from '../show/hierarchy.js'
 import type { Block, Cell, Fact, ReportDocument, Section } from './document.js'
 import { SECTION_TITLES, type SectionId } from './evidence.js'
 import { findingBlocks, lintBlocks } from './finding-sections.js'
 import type { PkiReport, ReportCertificate } from './model.js'
 import { backupBlocks, deviceBlocks, evidenceBlocks, logBlocks } from './record-sections.js'
+import { keyCell, summaryBlocks } from './summary-section.js'
 
 /** A report as a document. */
 export function documentOf(report: PkiReport): ReportDocument {
@@ -24,7 +24,7 @@ function sectionsOf(report: PkiReport): readonly Section[] {
     report.devices?.lines ?? [],
   )
   return [
-    section('summary', summary(report)),
+    section('summary', summaryBlocks(report)),
     section('hierarchy', [{ kind: 'picture', hierarchy }]),
     section('keys', [keyTable(report)]),
     section('validity', [{ kind: 'timeline', at: report.at, rows: current }]),
@@ -39,52 +39,12 @@ function sectionsOf(report: PkiReport): readonly Section[] {
   ]
 }
 
-const RESULTS = {
-  ok: { text: 'passed', style: 'valid' },
-  warning: { text: 'passed, with warnings', style: 'expiring' },
-  failure: { text: 'FAILED', style: 'expired' },
-} as const
-
-/** How many certificates that are not valid the summary names. */
-const MOST_NAMES = 5
-
-function summary(report: PkiReport): readonly Block[] {
-  const { factory, directory, at, version, result, certificates, backup, devices, auditLog } = report
-  const current = certificates.filter((one) => one.current)
-  const others = current.filter(({ state }) => state !== 'valid')
-  const names = others.slice(0, MOST_NAMES).map((one) => `${one.name} (${stateText(one)})`)
-  const more = others.length - names.length
-  const states = [...names, ...(more === 0 ? [] : [`${more} more`])].join(', ')
-  const facts: readonly Fact[] = [
-    ['Factory', { text: factory ?? 'unknown' }],
-    ['PKI directory', { text: directory, style: 'code' }],
-    ['Time of the report', { text: at }],
-    ['Written by', { text: `fpki ${version}` }],
-    ['Audit', RESULTS[result]],
-    ['Current certificates', { text: `${current.length}${states === '' ? ', all valid' : `; of these: ${states}`}` }],
-    [
-      'Audit log',
-      { text: auditLog === null ? 'none' : `${auditLog.lines} ${auditLog.lines === 1 ? 'line' : 'lines'}` },
-    ],
-    ['Newest backup', { text: backup === null ? 'none recorded' : `${backup.madeAt}, ${describeProof(backup, day)}` }],
-    ['Devices', { text: devices === null ? 'no device register' : String(devices.devices) }],
-  ]
-  return [{ kind: 'facts', facts }]
-}
-
-function day(time: string): string {
-  return time.slice(0, 10)
-}
-
 function keyTable({ keys }: PkiReport): Block {
-  const rows = keys.map(({ certificate, place, text, publicKey }): readonly Cell[] => {
-    const isBad = place === 'file' || place === 'unreadable-file'
-    return [
-      { text: certificate },
-      isBad ? { text, style: 'expiring' } : { text },
-      { text: publicKey === null ? '' : colons(publicKey), style: 'code' },
-    ]
-  })
+  const rows = keys.map((key): readonly Cell[] => [
+    { text: key.certificate },
+    keyCell(key),
+    { text: key.publicKey === null ? '' : colons(key.publicKey), style: 'code' },
+  ])
   return { kind: 'table', columns: ['Key of', 'Where it is, or who holds it', 'SHA-256 of the public key'], rows }
 }
 
@@ -102,23 +62,24 @@ function titleOfCertificate({ name, current }: ReportCertificate): Cell {
 }
 
 function factsOf(certificate: ReportCertificate): readonly Fact[] {
-  const { state, subject, issuer, serialHex, notBefore, notAfter, profile, keyType } = certificate
-  const signed = certificate.signedByRoot ? 'signed by the root' : 'NOT SIGNED BY THE ROOT'
+  const { state, subject, serialHex, notBefore, notAfter, profile, keyType } = certificate
   return [
     ['State', { text: stateText(certificate), style: state }],
     ['Profile', { text: profile }],
     ['Subject', { text: subject }],
-    [
-      'Issuer',
-      certificate.signedByRoot
-        ? { text: `${issuer} (${signed})` }
-        : { text: `${issuer} (${signed})`, style: 'expired' },
-    ],
+    ['Issuer', issuerCell(certificate)],
     ['Serial', { text: serialHex, style: 'code' }],
     ['Validity', { text: `${notBefore} to ${notAfter}` }],
     ['Key', { text: `${keyType}, signature ${certificate.signatureAlgorithm}` }],
     ['SHA-256', { text: colons(certificate.fingerprint), style: 'code' }],
   ]
+}
+
+function issuerCell({ role, issuer, signedByRoot }: ReportCertificate): Cell {
+  if (signedByRoot) return { text: `${issuer} (${role === 'root' ? 'self-signed' : 'signed by the root'})` }
+  return role === 'root'
+    ? { text: `${issuer} (not examined, because the root is the trust anchor)` }
+    : { text: `${issuer} (NOT SIGNED BY THE ROOT)`, style: 'foreign' }
 }
 
 /** As OpenSSL prints fingerprints. */
@@ -138,5 +99,10 @@ function deviations({ findings, certificates }: PkiReport): readonly Block[] {
     ]
   const count = certificates.filter((one) => one.current).length
   if (count === 0) return [{ kind: 'text', text: 'No certificate can be read.' }]
-  return [{ kind: 'text', text: `None: the ${count} current certificates match their profiles (docs/profile.md).` }]
+  return [
+    {
+      kind: 'text',
+      text: `None: the ${count} current certificates match their profiles, which docs/profile.md of fpki describes.`,
+    },
+  ]
 }

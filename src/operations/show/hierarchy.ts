@@ -5,7 +5,11 @@ import type { CaStanding } from '../../directory/ca-standing.js'
 import { type CertificateFacts, type CertificateRole, certificateFacts, certificateRole } from '../../pki/describe.js'
 
 /** The states of a certificate in a picture or report. */
-export const CERTIFICATE_STATES = ['valid', 'not-yet-valid', 'expiring', 'expired', 'disabled', 'revoked'] as const
+export const CERTIFICATE_STATES = [
+  ...(['valid', 'not-yet-valid', 'expiring', 'expired', 'disabled', 'revoked'] as const),
+  /** The root did not sign it. */
+  'foreign',
+] as const
 /** See {@link CERTIFICATE_STATES}. */
 export type CertificateState = (typeof CERTIFICATE_STATES)[number]
 
@@ -74,7 +78,8 @@ export function hierarchyCertificateOf(
   const { role, name, current, standing } = place
   const { subject, issuer, serialHex, notBefore, notAfter, daysLeft } = facts
   const { keyType, signatureAlgorithm, fingerprint, signedByRoot } = facts
-  const state = stateOf(facts, standing, at)
+  // A root that a company's CA has signed is a trust anchor.
+  const state = role !== 'root' && !signedByRoot ? 'foreign' : stateOf(facts, standing, at)
   return {
     ...{ role, name, current, state, subject, issuer, serialHex, notBefore, notAfter, daysLeft },
     ...{ keyType, signatureAlgorithm, fingerprint, signedByRoot },
@@ -144,5 +149,7 @@ export function stateText({ state, daysLeft, notAfter }: HierarchyCertificate): 
       return 'DISABLED'
     case 'revoked':
       return 'REVOKED'
+    case 'foreign':
+      return 'NOT SIGNED BY THE ROOT'
   }
 }

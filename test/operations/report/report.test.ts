@@ -4,6 +4,7 @@ import { parse } from 'csv-parse/sync'
 import { HtmlValidate } from 'html-validate'
 import { describe, expect, test } from 'vitest'
 import { thisMachine } from '../../../src/machine/index.js'
+import { SECTION_TITLES } from '../../../src/operations/report/evidence.js'
 import { type PkiReport, pkiReport } from '../../../src/operations/report/model.js'
 import { readReport } from '../../../src/operations/report/read-report.js'
 import { REPORT_FORMATS, type ReportFormat, renderReport } from '../../../src/operations/report/report-pki.js'
@@ -57,7 +58,7 @@ describe('the report on a PKI', () => {
 
   test('has the fingerprints and serial numbers that OpenSSL prints', async () => {
     const pki = await copiedPki()
-    const html = renderReport(await reportOn(pki.directory), 'html')
+    const html = renderReport(await reportOn(pki.directory), 'html').replaceAll('<wbr>', '')
     for (const name of ['factory_ca.pem', 'tls-crt', 'online-crt', 'local-ca.pem']) {
       const fingerprint = (await x509(pki.path(name), '-fingerprint', '-sha256')).replace(/^.*=/, '')
       expect(html).toContain(`<code>${fingerprint}</code>`)
@@ -153,6 +154,11 @@ describe('the report on a PKI', () => {
       ['local-ca.pem', 'expired'],
     ])
     expect(report.auditLog?.problems).not.toEqual([])
+    const summary = renderReport(report, 'md').split('\n## ')[1]
+    expect(summary).toMatch(/^- Audit: FAILED: \d+ failures, \d+ warnings?$/m)
+    expect(summary).toMatch(/^- Lint: \d+ errors/m)
+    expect(summary).toMatch(/^- Root key: file factory\\_ca\.key, which is not a readable key$/m)
+    expect(summary).toMatch(/^- Audit log: DAMAGED: \d+ problems?$/m)
     expect(report.findings.map(({ code }) => code)).toContain('devices.unreadable')
     expect(await problemsOf(renderReport(report, 'html'))).toEqual([])
     await output('sh', ['-c', 'rm -f "$0" && echo garbage > "$0"', pki.path('factory_ca.pem')])
@@ -169,6 +175,19 @@ describe('the report on a PKI', () => {
     expect(report).toMatchObject({ factory: 'acme', auditLog: null, backup: null })
     expect(report.keys[0]?.place).toBe(kind === 'file' ? 'file' : 'unknown')
     expect(await problemsOf(renderReport(report, 'html'))).toEqual([])
+  })
+
+  test('marks a certificate that another root signed, and not a root that a company signed', async () => {
+    const pki = await copiedPki()
+    const other = fioctlPath('file', 'pki/local-ca.pem')
+    await cp(other, pki.path('stranger.pem'))
+    const report = await reportOn(pki.directory)
+    expect(report.certificates.map(({ name, state }) => [name, state])).toContainEqual(['stranger.pem', 'foreign'])
+    expect(renderReport(report, 'html')).toContain('>NOT SIGNED BY THE ROOT</text>')
+    const certificates = report.certificates.map((one) => (one.role === 'root' ? { ...one, signedByRoot: false } : one))
+    const [before, after] = [report, { ...report, certificates }].map((one) => renderReport(one, 'md'))
+    expect(after).toContain('(not examined, because the root is the trust anchor)')
+    expect(after?.match(/NOT SIGNED/g)).toEqual(before?.match(/NOT SIGNED/g))
   })
 
   test('of something that is no PKI is refused', async () => {
@@ -244,6 +263,7 @@ describe('a rendered report', () => {
     expect(new Set(report.evidence.map(({ standard }) => standard)).size).toBe(4)
     for (const format of ['html', 'md'] satisfies ReportFormat[])
       expect(renderReport(report, format)).toContain('It does not claim that anything conforms')
+    expect(report.evidence.flatMap(({ sections }) => sections).filter((id) => !(id in SECTION_TITLES))).toEqual([])
   })
 })
 
@@ -272,6 +292,19 @@ describe('fpki ca report', () => {
     const sum = (await output('sha256sum', [out])).slice(0, 64)
     expect((await pki.home.fpki(['ca', 'log', pki.directory])).stdout).toContain(`Signs a report; SHA-256 ${sum}`)
     expect((await pki.home.fpki(['ca', 'log', 'verify', pki.directory])).status).toBe(0)
+  })
+
+  test('writes the format that the name of the file says, unless --format does', async () => {
+    const pki = await copiedPki()
+    const beginning = async (name: string, ...flags: readonly string[]) => {
+      const out = join(pki.home.path, name)
+      expect((await pki.home.fpki(['ca', 'report', pki.directory, '--out', out, ...flags])).status).toBe(0)
+      return (await readFile(out, 'utf8')).slice(0, 24)
+    }
+    expect(await beginning('report.md')).toBe('# Report on the PKI of t')
+    expect(await beginning('REPORT.CSV')).toBe('section,item,name,value\r')
+    expect(await beginning('report.txt')).toBe('<!DOCTYPE html>\n<html la')
+    expect(await beginning('other.md', '--format', 'html')).toBe('<!DOCTYPE html>\n<html la')
   })
 
   test('writes no file that exists, and signs nothing for stdout', async () => {

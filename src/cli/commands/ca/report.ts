@@ -1,6 +1,6 @@
 import { namedFactory } from '../../../config/settings.js'
 import { thisMachine } from '../../../machine/index.js'
-import { type ReportFormat, renderReport, reportPki } from '../../../operations/report/report-pki.js'
+import { REPORT_FORMATS, type ReportFormat, renderReport, reportPki } from '../../../operations/report/report-pki.js'
 import { filePath, resolved } from '../../directory.js'
 import { warnOfForeign } from '../../foreign.js'
 import { keyAccess } from '../../hsm.js'
@@ -12,7 +12,7 @@ import { storeOf } from '../../store.js'
 /** The flags of `ca report`. */
 export interface ReportFlags extends CommonFlags, HsmFlags {
   readonly out?: string
-  readonly format: ReportFormat
+  readonly format?: ReportFormat
   readonly sign?: true
   readonly warnDays: number
   readonly store?: string
@@ -20,7 +20,7 @@ export interface ReportFlags extends CommonFlags, HsmFlags {
 
 /** `fpki ca report <directory>` */
 export async function reportOnPki(directory: string, flags: ReportFlags, io: Io): Promise<void> {
-  const { out, format, sign = false, warnDays } = flags
+  const { out, format = formatOf(out), sign = false, warnDays } = flags
   const path = resolved(directory, io)
   const progress = progressOn(io, flags)
   await warnOfForeign([path], flags, io)
@@ -40,4 +40,10 @@ export async function reportOnPki(directory: string, flags: ReportFlags, io: Io)
   progress.note(
     `Wrote the report to ${file}${signatureFile === null ? '.' : `, and its signature to ${signatureFile}.`}`,
   )
+}
+
+/** By the name of the file: nobody wants a page in `report.md`. */
+function formatOf(out: string | undefined): ReportFormat {
+  const ending = out?.split('.').at(-1)?.toLowerCase()
+  return REPORT_FORMATS.find((format) => format === ending) ?? 'html'
 }

@@ -11,7 +11,12 @@ export function addReportOnPki(ca: Command, io: Io): void {
     .argument('<directory>', 'PKI directory or kit')
     .option('--out <file>', 'write the report to this new file; default: stdout')
     .addOption(
-      new Option('--format <format>', 'format of the report').choices(['html', 'md', 'json', 'csv']).default('html'),
+      new Option('--format <format>', 'format; default: by the name of --out, else html').choices([
+        'html',
+        'md',
+        'json',
+        'csv',
+      ]),
     )
     .option('--sign', 'sign the report with the root key; the signature is written to FILE.sig')
   withHsmOptions(withStore(withWarnDays(report)))
@@ -25,7 +30,8 @@ const EXAMPLE = `
 Examples:
   $ fpki ca report "$HOME/acme" --out report.html
   $ fpki ca report "$HOME/acme" --out signed.html --sign
-  $ fpki ca report "$HOME/acme" --format csv --out report.csv
+  $ fpki ca report "$HOME/acme" --out report.csv
+  $ fpki ca report "$HOME/acme" --format json
 
 The page has no scripts and loads nothing; it prints on A4. Nobody is contacted,
 and without --sign no key is used. Findings do not affect the exit code: that is

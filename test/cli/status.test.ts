@@ -310,7 +310,7 @@ describe('ca status', () => {
     const pki = await copiedPki()
     await forge(pki, 'a-site-with-a-rather-long-name.pem', { until: 2_912_111 - 1 })
     const { stdout } = await pki.home.fpki(['ca', 'status', pki.directory])
-    expect(stdout).toMatch(/^ {2}a-site-with-a-rather-long-name\.pem local-ca +9999-\d\d-\d\d +29\d{5} days$/m)
+    expect(stdout).toMatch(/^ {2}a-site-with-a-rather-long-name\.pem {2}local-ca +9999-\d\d-\d\d +29\d{5} days$/m)
   })
 
   test('works without read permission for the keys', async () => {

@@ -301,10 +301,10 @@ describe('fpki ca report', () => {
       expect((await pki.home.fpki(['ca', 'report', pki.directory, '--out', out, ...flags])).status).toBe(0)
       return (await readFile(out, 'utf8')).slice(0, 24)
     }
-    expect(await beginning('report.md')).toBe('# Report on the PKI of t')
-    expect(await beginning('REPORT.CSV')).toBe('section,item,name,value\r')
+    expect(await beginning('REPORT.MD')).toBe('# Report on the PKI of t')
+    expect(await beginning('report.csv')).toBe('section,item,name,value\r')
     expect(await beginning('report.txt')).toBe('<!DOCTYPE html>\n<html la')
-    expect(await beginning('other.md', '--format', 'html')).toBe('<!DOCTYPE html>\n<html la')
+    expect(await beginning('OTHER.MD', '--format', 'html')).toBe('<!DOCTYPE html>\n<html la')
   })
 
   test('writes no file that exists, and signs nothing for stdout', async () => {

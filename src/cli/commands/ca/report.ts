@@ -42,7 +42,7 @@ export async function reportOnPki(directory: string, flags: ReportFlags, io: Io)
   )
 }
 
-/** By the name of the file: nobody wants a page in `report.md`. */
+/** By the name of the file: nobody wants HTML in a file of Markdown. */
 function formatOf(out: string | undefined): ReportFormat {
   const ending = out?.split('.').at(-1)?.toLowerCase()
   return REPORT_FORMATS.find((format) => format === ending) ?? 'html'

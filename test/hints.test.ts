@@ -352,6 +352,7 @@ const NOT_TRIED: Readonly<Record<string, readonly string[]>> = {
   'a plan of years, which the tests of ca plan-root-change read': [
     'fpki ca add-device-ca … --online-ca',
     'fpki ca cross-sign … --with NEW',
+    'fpki ca plan-root-change …',
     'fpki ca renew-root …',
     'fpki devices count …',
   ],

@@ -26,8 +26,9 @@ export function hierarchyMermaid({ root, servers, deviceCas, otherLines }: Hiera
 
 function node(id: string, certificate: HierarchyCertificate): string {
   const { name, subject, state, notBefore, notAfter } = certificate
-  const validity = `${notBefore.slice(0, 10)} to ${notAfter.slice(0, 10)}`
-  const label = [name, subject, stateText(certificate), validity].map(escapeLabel).join('<br/>')
+  // On two lines: Mermaid breaks long ones, even within a date.
+  const validity = [`from ${notBefore.slice(0, 10)}`, `until ${notAfter.slice(0, 10)}`]
+  const label = [name, subject, stateText(certificate), ...validity].map(escapeLabel).join('<br/>')
   return `${id}["${label}"]:::${classOf(state)}`
 }
 

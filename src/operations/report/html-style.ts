@@ -27,7 +27,7 @@ export function pageStyle(): string {
     'table,tbody,tr,td{display:block}thead{display:none}tr{padding:.4rem 0;border-bottom:1px solid}td{border:0;padding:.1rem 0}',
     'td:not(:empty)::before{content:attr(data-label) ": ";font-weight:bold}}',
     '@page{size:A4;margin:14mm}',
-    '@media print{html{font-size:9pt}body{max-width:none;padding:0}nav{display:none}h2,h3{break-after:avoid}thead{display:table-header-group}',
+    '@media print{html{font-size:9pt}body{max-width:none;padding:0}nav{display:none}h2,h3,.muted{break-after:avoid}thead{display:table-header-group}',
     'tr,li,.record,.picture svg,dl{break-inside:avoid}}',
     pictureStyle(),
   ].join('\n')

@@ -81,11 +81,19 @@ function isLong({ text }: Cell): boolean {
 }
 
 function cell({ text, style }: Cell): string {
-  if (style === undefined || text === '') return escaped(text)
+  if (style === undefined || text === '') return isLong({ text }) ? longText(text) : escaped(text)
   if (style === 'code') return `<code>${breakable(escaped(text))}</code>`
   if (style === 'prose') return prose(text)
   const mark = `<svg class="mark" viewBox="0 0 14 14" aria-hidden="true"><path class="k-mark k-${style}" d="${MARKS[style]}"/></svg>`
   return `<span class="s-${style}">${mark}${escaped(text)}</span>`
+}
+
+/** Paths break after a slash or before an anchor, if there are any. */
+function longText(text: string): string {
+  return shownText(text)
+    .split(/(?<=\/)|(?=#)/)
+    .map(escapeMarkup)
+    .join('<wbr>')
 }
 
 /** Fingerprints and serial numbers break after eight octets, and never within one. */

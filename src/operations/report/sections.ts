@@ -69,7 +69,8 @@ function factsOf(certificate: ReportCertificate): readonly Fact[] {
     ['Subject', { text: subject }],
     ['Issuer', issuerCell(certificate)],
     ['Serial', { text: serialHex, style: 'code' }],
-    ['Validity', { text: `${notBefore} to ${notAfter}` }],
+    ['Valid from', { text: notBefore }],
+    ['Valid until', { text: notAfter }],
     ['Key', { text: `${keyType}, signature ${certificate.signatureAlgorithm}` }],
     ['SHA-256', { text: colons(certificate.fingerprint), style: 'code' }],
   ]

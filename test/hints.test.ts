@@ -400,7 +400,7 @@ const NOT_TRIED: Readonly<Record<string, readonly string[]>> = {
   ],
   'the day of a reminder (operations/reminders/calendar.test.ts)': [
     'fpki ca add-device-ca DIR --online-ca',
-    'fpki ca cross-sign DIR --with OTHER-DIR',
+    'fpki ca cross-sign DIR --with OTHER',
     'fpki ca renew-root DIR',
     'fpki est authorize DIR',
   ],

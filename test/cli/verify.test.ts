@@ -538,7 +538,10 @@ describe('ca verify', () => {
       ['100', 'ok'],
       ['101', 'warning'],
     ]) {
-      expect((await verifyJson(pki, ['--offline', '--warn-days', `${days}`])).document.result).toBe(result)
+      const { document } = await verifyJson(pki, ['--offline', '--warn-days', `${days}`])
+      expect(document.result).toBe(result)
+      const soon = document.findings.find(({ code }) => code === 'expiry.soon')
+      expect(soon?.hint).toBe(result === 'ok' ? undefined : `To replace it: \`fpki ca rotate-tls ${pki.directory}\`.`)
     }
     for (const days of ['-1', 'soon', '1.5', '']) {
       const { status, stdout } = await pki.home.fpki(['ca', 'verify', pki.directory, '--json', `--warn-days=${days}`])

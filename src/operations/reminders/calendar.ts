@@ -1,8 +1,9 @@
 import { serialToHex } from '../../serial-hex.js'
+import { plainRemedy } from '../audit/remedies.js'
 import type { CertificateStatus, PkiStatus, PkiStatusResult } from '../audit/status-report.js'
 import { harmless } from './harmless.js'
 import { contentLines, textProperty } from './ics-text.js'
-import { certificateName, pkiName, REMEDIES } from './names.js'
+import { certificateName, pkiName } from './names.js'
 
 /** The first lines of each calendar, by which fpki recognizes its own. */
 export const CALENDAR_HEADER = contentLines(['BEGIN:VCALENDAR', 'VERSION:2.0', 'PRODID:-//fpki//fpki ca status//EN'])
@@ -84,7 +85,7 @@ function eventOf({ pki, certificate, uid, days, date, checkedAt }: EventOptions)
     `${name} expires on ${notAfter.slice(0, 10)} at ${notAfter.slice(11, 16)} UTC.`,
     `Subject: ${harmless(subject)}`,
     `Serial number: ${serialToHex(BigInt(serial))}`,
-    REMEDIES[role],
+    plainRemedy(role),
   ]
   // It grows with each successor, and is the same whenever the calendar is written (RFC 5545, 3.8.7.4).
   const sequence = Math.max(0, Math.floor(Date.parse(notBefore) / 60_000))

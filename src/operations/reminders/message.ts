@@ -2,8 +2,9 @@ import * as z from 'zod/mini'
 import { counted } from '../../counted.js'
 import { jsonDocument } from '../../json-document.js'
 import { certificateRole } from '../../pki/describe.js'
+import { plainRemedy } from '../audit/remedies.js'
 import { type CertificateStatus, overallState, type PkiStatus, type PkiStatusResult } from '../audit/status-report.js'
-import { certificateName, pkiName, REMEDIES } from './names.js'
+import { certificateName, pkiName } from './names.js'
 
 /** One thing to do. */
 const dueItem = z.strictObject({
@@ -99,7 +100,7 @@ function dueIn(pki: PkiStatus): readonly DueItem[] {
 }
 
 function stateOf({ state, role, notBefore, notAfter, daysLeft }: CertificateStatus): string {
-  if (state === 'expired') return `expired on ${notAfter.slice(0, 10)}. ${REMEDIES[role]}`
+  if (state === 'expired') return `expired on ${notAfter.slice(0, 10)}. ${plainRemedy(role)}`
   if (state === 'not-yet-valid') return `is not valid before ${notBefore.slice(0, 10)}: check the clock`
-  return `expires on ${notAfter.slice(0, 10)}, in ${counted(daysLeft, 'day')}. ${REMEDIES[role]}`
+  return `expires on ${notAfter.slice(0, 10)}, in ${counted(daysLeft, 'day')}. ${plainRemedy(role)}`
 }

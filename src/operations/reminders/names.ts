@@ -12,16 +12,6 @@ const NAMES: Readonly<Record<CertificateStatus['role'], string>> = {
   'local-ca': 'local-ca',
 }
 
-/** What to do about a certificate that expires. */
-export const REMEDIES: Readonly<Record<CertificateStatus['role'], string>> = {
-  root: 'To renew it with the same key: fpki ca renew-root DIR',
-  cross: 'To make another one: fpki ca cross-sign DIR --with OTHER-DIR',
-  tls: 'To replace it: fpki ca rotate-tls DIR',
-  'est-tls': 'To replace it: fpki est authorize DIR',
-  'online-ca': 'To add another one: fpki ca add-device-ca DIR --online-ca',
-  'local-ca': 'To add another one: fpki ca add-device-ca DIR --local-ca --local-ca-filename NAME.pem',
-}
-
 /** A certificate, for people. */
 export function certificateName({ file, role }: Pick<CertificateStatus, 'file' | 'role'>): string {
   return file === null ? NAMES[role] : harmless(file)

@@ -1,17 +1,23 @@
 import { rfc3339 } from '../../../pki/describe.js'
 import { daysLeft } from '../../../pki/validity.js'
+import { REMEDIES } from '../remedies.js'
 import type { AuditContext, AuditedCertificate } from './context.js'
 import { type Finding, failed } from './finding.js'
 
 /** Certificates that have expired, or expire within `warnDays`. */
-export function checkExpiry({ certificates, now, warnDays }: AuditContext): readonly Finding[] {
-  return certificates.flatMap((one) => checkOne(one, now, warnDays))
+export function checkExpiry({ certificates, now, warnDays, directory }: AuditContext): readonly Finding[] {
+  return certificates.flatMap((one) => checkOne(one, { now, warnDays, isKit: directory.kit !== null }))
 }
 
-function checkOne({ file, certificate }: AuditedCertificate, now: Date, warnDays: number): readonly Finding[] {
+function checkOne(
+  { file, role, certificate }: AuditedCertificate,
+  { now, warnDays, isKit }: { readonly now: Date; readonly warnDays: number; readonly isKit: boolean },
+): readonly Finding[] {
+  // A kit is exported again.
+  const hint = isKit ? undefined : REMEDIES[role]
   const { notBefore, notAfter } = certificate
   const left = daysLeft(notAfter, now)
-  if (now > notAfter) return [failed('expiry.expired', file, `${file} expired on ${rfc3339(notAfter)}.`)]
+  if (now > notAfter) return [failed('expiry.expired', file, `${file} expired on ${rfc3339(notAfter)}.`, hint)]
   if (now < notBefore)
     return [
       failed(
@@ -22,6 +28,11 @@ function checkOne({ file, certificate }: AuditedCertificate, now: Date, warnDays
     ]
   if (left >= warnDays) return []
   return [
-    failed('expiry.soon', file, `${file} expires on ${rfc3339(notAfter)}, in ${left} ${left === 1 ? 'day' : 'days'}.`),
+    failed(
+      'expiry.soon',
+      file,
+      `${file} expires on ${rfc3339(notAfter)}, in ${left} ${left === 1 ? 'day' : 'days'}.`,
+      hint,
+    ),
   ]
 }

@@ -86,6 +86,12 @@ describe.each(FIOCTL_PKIS)('a PKI of fioctl, %s', (pki) => {
       const words = ['verify', '-CAfile', join(directory, root), join(directory, 'local-ca.pem')]
       expect(await output('openssl', words)).toContain('OK')
     }
+    // A kit has no earlier certificate, by which a renewed root is known.
+    const kit = join(home.path, 'kit')
+    const exported = await home.fpki(['ca', 'export-kit', directory, kit, '--ca', 'local-ca', '--quiet'])
+    expect(exported).toMatchObject({ status: 0 })
+    const { findings } = JSON.parse((await home.fpki(['ca', 'verify', kit, '--offline', '--json'])).stdout)
+    expect(findings.filter(({ file }: { file: string | null }) => file === ROOT)).toEqual([])
     const passphrase = join(home.path, 'passphrase')
     await writeFile(passphrase, 'nine lives of a fish\n', { mode: 0o600 })
     const other = join(home.path, 'next')

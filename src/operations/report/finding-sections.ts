@@ -1,13 +1,19 @@
 import type { Block, Cell } from './document.js'
 import type { PkiReport } from './model.js'
 
-const STATUS = { ok: 'valid', notice: 'not-yet-valid', warning: 'expiring', failure: 'expired' } as const
-const SEVERITY = { error: 'expired', warning: 'expiring', notice: 'not-yet-valid' } as const
+/** The looks of states; a notice is plain. */
+const STATUS = {
+  ok: { style: 'valid' },
+  notice: {},
+  warning: { style: 'expiring' },
+  failure: { style: 'expired' },
+} as const
+const SEVERITY = { error: STATUS.failure, warning: STATUS.warning, notice: STATUS.notice } as const
 
 /** The findings of the audit, as of `ca verify`. */
 export function findingBlocks({ findings, warnDays }: PkiReport): readonly Block[] {
   const rows = findings.map(({ status, code, message, hint }): readonly Cell[] => [
-    { text: status, style: STATUS[status] },
+    { text: status, ...STATUS[status] },
     { text: code },
     { text: message },
     { text: hint ?? '', style: 'prose' },
@@ -23,7 +29,7 @@ export function findingBlocks({ findings, warnDays }: PkiReport): readonly Block
 export function lintBlocks({ lint }: PkiReport): readonly Block[] {
   if (lint.length === 0) return [{ kind: 'text', text: 'None in any certificate, request or CRL of the directory.' }]
   const rows = lint.map(({ severity, file, code, reason, cite }): readonly Cell[] => [
-    { text: severity, style: SEVERITY[severity] },
+    { text: severity, ...SEVERITY[severity] },
     { text: file },
     { text: code },
     { text: reason },

@@ -23,14 +23,15 @@ const COVERED_ELSEWHERE: ReadonlySet<string> = new Set([
 const OF_ANOTHER_FACTORY: ReadonlySet<string> = new Set(['unit-missing', 'unit-of-another-factory'])
 
 /** Lints each certificate against the profile of its role (docs/profile.md#profiles). */
-export function checkProfiles({ certificates, earlier, root, factory, now }: AuditContext): readonly Finding[] {
+export function checkProfiles(context: AuditContext): readonly Finding[] {
+  const { certificates, earlier, root, factory, now } = context
   const items = certificates.flatMap(
     ({ file, role, certificate }) => readFileItems(certificate.der, file, LINT_ROLE[role]).items,
   )
   const renewed = earlier.filter((one) => root !== null && sameRoot(one, root))
   const additional = renewed.flatMap(({ der }) => readFileItems(der, `${PKI_FILES.rootCertificate}.bak`, 'root').items)
   const { findings } = lint(items, additional, { factory, now })
-  const relevant = findings.filter(({ code }) => !COVERED_ELSEWHERE.has(code))
+  const relevant = findings.filter((one) => !COVERED_ELSEWHERE.has(one.code) && !isOfRenewedRoot(one, context))
   return certificates.flatMap(({ file, role }) =>
     (['profile.factory', 'profile.broken', 'profile.key-id', 'profile.differs'] as const).flatMap((code) => {
       const matching = relevant.filter((one) => one.file === file && codeOf(one) === code)
@@ -40,6 +41,11 @@ export function checkProfiles({ certificates, earlier, root, factory, now }: Aud
       return [failed(code, file, `${what}: ${matching.map(inWords).join('; ')}.`, hint)]
     }),
   )
+}
+
+/** A kit has only the root certificate of its day, and not the earlier one whose beginning a renewed root keeps. */
+function isOfRenewedRoot({ file, code }: LintFinding, { directory }: AuditContext): boolean {
+  return directory.kit !== null && file === PKI_FILES.rootCertificate && code === 'validity-too-long'
 }
 
 function codeOf({ code, severity }: LintFinding) {

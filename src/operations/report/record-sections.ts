@@ -57,7 +57,7 @@ export function isAboutDevices({ code }: PkiReport['findings'][number]): boolean
 }
 
 /** The device register: its lines, and the devices of each by month. */
-export function deviceBlocks({ devices, findings }: PkiReport): readonly Block[] {
+export function deviceBlocks({ devices, findings, certificates }: PkiReport): readonly Block[] {
   if (devices === null) {
     const why = findings.find(isAboutDevices)
     return [{ kind: 'text', text: why?.message ?? 'There is no device register.' }]
@@ -71,7 +71,7 @@ export function deviceBlocks({ devices, findings }: PkiReport): readonly Block[]
   const lines = devices.lines.map(({ name, state, ca, ...counts }): readonly Cell[] => [
     { text: name },
     state === 'open' ? { text: state } : { text: state, style: 'disabled' },
-    ca === null ? { text: 'local-ca.pem' } : { text: ca, style: 'code' },
+    caCell(ca, certificates),
     number(counts.devices),
     number(counts.production),
   ])
@@ -83,11 +83,17 @@ export function deviceBlocks({ devices, findings }: PkiReport): readonly Block[]
   ])
   return [
     { kind: 'facts', facts },
-    { kind: 'table', columns: ['Line', 'State', 'Device CA (SHA-256)', 'Devices', 'In production'], rows: lines },
+    { kind: 'table', columns: ['Line', 'State', 'Device CA', 'Devices', 'In production'], rows: lines },
     ...(months.length === 0
       ? []
       : [{ kind: 'table' as const, columns: ['Line', 'Month (UTC)', 'Devices', 'In production'], rows: months }]),
   ]
+}
+
+/** A device CA by its file, or by its fingerprint if no current one has it. */
+function caCell(ca: string | null, certificates: PkiReport['certificates']): Cell {
+  const file = ca === null ? 'local-ca.pem' : certificates.find((one) => one.current && one.fingerprint === ca)?.name
+  return file === undefined ? { text: `SHA-256 ${ca}` } : { text: file }
 }
 
 /** Where to find evidence for headings of standards. */

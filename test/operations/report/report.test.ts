@@ -12,7 +12,7 @@ import { backedUpPki, copiedPki, editJson, x509 } from '../../cli/made.js'
 import { output, temporaryDirectory } from '../../support/cli.js'
 import { recordDevices, UNLIMITED, uuidNumber, withRegister } from '../../support/device-register.js'
 import { FIOCTL_PKIS, fioctlPath } from '../../support/transcript.js'
-import { HOSTILE, hostile, pictured } from './scene.js'
+import { HOSTILE, hostile, lineOf, pictured } from './scene.js'
 
 const WARN_DAYS = 60
 const DAY = 86_400_000
@@ -107,6 +107,9 @@ describe('the report on a PKI', () => {
       { line: 'default', month: '2026-07', devices: 1, production: 0 },
     ])
     expect(renderReport(report, 'csv')).toContain('devices,3.1,Line,a\r\n')
+    const lines = [lineOf('b', report.certificates.at(-1)?.fingerprint ?? null), lineOf('c', 'ff')]
+    const csv = renderReport({ ...report, devices: report.devices && { ...report.devices, lines } }, 'csv')
+    expect(csv.match(/(?<=,Device CA,).*/g)?.map((one) => one.trim())).toEqual(['local-ca.pem', 'SHA-256 ff'])
   })
 
   test('knows keys that are encrypted, in a token, in a kit or missing', async () => {

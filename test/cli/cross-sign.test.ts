@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto'
-import { mkdtemp, readFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { connect, createServer } from 'node:tls'
 import { beforeAll, describe, expect, inject, test } from 'vitest'
@@ -170,6 +170,23 @@ test('refuses a directory as the other root of itself, and signs nothing', async
   const ended = await home.fpki(['ca', 'cross-sign', directory, '--with', directory])
   expect(ended).toMatchObject({ status: 2, stdout: '' })
   expect(ended.stderr).toContain('have the same root key')
+})
+
+test('says what is signed when the key of the other root cannot be used, and completes the rest later', async () => {
+  const home = await newHome()
+  const [one, other] = [join(home.path, 'acme'), join(home.path, 'beta')]
+  for (const directory of [one, other]) await home.fpki(['ca', 'create', directory, '--quiet'])
+  await rename(join(other, 'factory_ca.key'), join(home.path, 'away'))
+  const words = ['ca', 'cross-sign', one, '--with', other]
+  const ended = await home.fpki([...words, '--quiet'])
+  expect(ended).toMatchObject({ status: 6, stdout: '' })
+  expect(ended.stderr).toContain('/beta/factory_ca.key is missing.')
+  expect(ended.stderr).toMatch(
+    / factory_ca\.cross-[0-9a-f]{8}\.pem in \S+\/acme is signed; run the same command again for the other one\.\n$/,
+  )
+  await rename(join(home.path, 'away'), join(other, 'factory_ca.key'))
+  const { certificates } = crossSignResult.parse(JSON.parse((await home.fpki([...words, '--json'])).stdout))
+  expect(certificates.map(({ existed }) => existed)).toEqual([true, false])
 })
 
 async function crossSigned(home: Home, one: Pki, other: Pki) {

@@ -107,9 +107,18 @@ export async function crossSign(options: CrossSignOptions, ports: CrossSignPorts
   // One after the other: both keys may be in tokens of one module.
   for (const { direction, access } of directions) {
     const { access: _, ...rest } = ports
-    certificates.push(await certify(direction, access === undefined ? rest : { ...rest, access }))
+    const signing = certify(direction, access === undefined ? rest : { ...rest, access })
+    certificates.push(await signing.catch((error: unknown) => Promise.reject(afterFirst(error, certificates))))
   }
   return { certificates }
+}
+
+/** An error, which after the first signature says that there is one. */
+function afterFirst(error: unknown, [first]: CrossSignResult['certificates']): unknown {
+  if (!(error instanceof FpkiError) || first === undefined || first.existed) return error
+  const { code, message, hint, option } = error
+  const signed = `${first.file} in ${first.directory} is signed; run the same command again for the other one.`
+  return new FpkiError(code, message, `${hint} ${signed}`, { cause: error, ...(option === null ? {} : { option }) })
 }
 
 async function plan(signer: OpenPki, certified: OpenPki, ports: CrossSignPorts): Promise<Direction> {

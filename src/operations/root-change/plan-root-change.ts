@@ -13,7 +13,7 @@ import { fingerprintOf } from '../../pki/fingerprint.js'
 import { isIssuedBy } from '../../pki/read-certificate.js'
 import { shellWord } from '../../shell-word.js'
 import { openRegisterToRead } from '../devices/open-register.js'
-import { type OpenPki, openPki } from '../open-pki.js'
+import { type OpenPki, openPkiOfRoot } from '../open-pki.js'
 import { type PlannedStep, plannedSteps, rootChangeStep } from './root-change-steps.js'
 
 /** What `fpki ca plan-root-change --json` prints. */
@@ -70,13 +70,14 @@ function noticeFor(directory: string): string {
  * Plans the change to a new root: what must be signed, shipped and awaited, and when. Reads the certificates and the device register of
  * the directory, and changes nothing.
  *
- * @throws FpkiError as openPki; ERR_CLOCK; ERR_BAD_FILE when the device register cannot be read
+ * @throws FpkiError as openPkiOfRoot; ERR_CLOCK; ERR_BAD_FILE when the device register cannot be read
  */
 export async function planRootChange(
   options: PlanRootChangeOptions,
   ports: RegisterPorts,
 ): Promise<PlanRootChangeResult> {
-  const pki = await openPki(ports.files, options.directory, options.factory)
+  // Only whoever has the root key can follow the plan.
+  const pki = await openPkiOfRoot(ports.files, options.directory, options.factory)
   const now = ports.clock()
   checkClock(now)
   const { directory, root, factory } = pki

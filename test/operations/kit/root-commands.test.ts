@@ -34,6 +34,8 @@ test('a command that needs the root key says that a kit has none, and changes no
     ['ca', 'paper', kit, '--out', join(home.path, 'sheet.html'), '--plain'],
     ['ca', 'export-kit', kit, join(home.path, 'second'), '--ca', 'site-b'],
     ['est', 'authorize', kit],
+    ['ca', 'renew-root', kit, '--yes'],
+    ['ca', 'plan-root-change', kit],
     ['devices', 'import', kit, join(kit, 'kit.json')],
   ]) {
     const { status, stderr } = await run(...words)

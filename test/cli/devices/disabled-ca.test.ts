@@ -66,7 +66,9 @@ test('what another program has disabled or enabled is recorded when fpki finds i
 test('another change keeps the record, and history shows it', async () => {
   const { change, issue, home, directory, siteB } = await scene()
   await change('disable')
-  expect((await home.fpki(['ca', 'diff', directory, '1'])).stdout).toContain(`disabled: site-b.pem, serial ${hexOf(siteB)}`)
+  expect((await home.fpki(['ca', 'diff', directory, '1'])).stdout).toContain(
+    `disabled: site-b.pem, serial ${hexOf(siteB)}`,
+  )
   expect(await home.fpki(['ca', 'rotate-tls', directory, '--tls-name', 'gw.example'])).toMatchObject({ status: 0 })
   expectWords(await issue(), DISABLED)
 })

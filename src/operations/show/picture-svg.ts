@@ -1,8 +1,8 @@
 import { slicesOf } from '../../chunks.js'
+import { escapeMarkup } from '../../printable.js'
 import type { Hierarchy, HierarchyCertificate, HierarchyLine } from './hierarchy.js'
 import { pictureStyle } from './palette.js'
 import { BOX, certificateBox, LINE_BOX, lineBox, lineText } from './picture-box.js'
-import { escapeMarkup } from './picture-text.js'
 
 /** How a picture is laid out. */
 export interface PictureLayout {

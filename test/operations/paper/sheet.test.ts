@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { describe, expect, test } from 'vitest'
-import { escaped, type Sheet, sheetHtml } from '../../../src/operations/paper/sheet.js'
+import { type Sheet, sheetHtml } from '../../../src/operations/paper/sheet.js'
+import { escapeMarkup } from '../../../src/printable.js'
 
 const SHARE = { kind: 'share', number: 1, threshold: 2, count: 3 } as const
 const HOSTILE = `<script>alert(1)</script>"' onload=x & \u202Eevil\u0007`
@@ -49,6 +50,6 @@ describe('a sheet', () => {
     const text = html(HOSTILE)
     expect(text).not.toMatch(/<script|"' onload|\u202E|\u0007/)
     expect(text).toContain('&#60;script&#62;alert(1)&#60;/script&#62;&#34;&#39; onload=x &#38; \\u202eevil\\u0007')
-    expect(escaped('a\nb')).toBe('a\nb')
+    expect(escapeMarkup('a\nb')).toBe('a\nb')
   })
 })

@@ -15,7 +15,7 @@ import { auditLogNotFound, requireDirectory } from './show-audit-log.js'
 
 /** A problem in an audit log. */
 const auditLogProblem = z.strictObject({
-  /** From 1; null when the problem not concerns a single line. */
+  /** From 1; null when it is not about a single line. */
   line: z.nullable(z.int()),
   code: z.enum(['changed', 'removed', 'swapped', 'inserted', 'cut-off', 'bad-signature', 'not-registered', 'missing']),
   message: z.string(),

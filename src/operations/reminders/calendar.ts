@@ -1,3 +1,4 @@
+import { DAY, dateOf } from '../../day.js'
 import { serialToHex } from '../../serial-hex.js'
 import type { CertificateStatus, PkiStatus, PkiStatusResult } from '../audit/status-report.js'
 import { harmless } from './harmless.js'
@@ -9,8 +10,6 @@ export const CALENDAR_HEADER = contentLines(['BEGIN:VCALENDAR', 'VERSION:2.0', '
 
 /** Days before the end of a certificate. */
 const REMINDERS = [90, 30, 7] as const
-
-const DAY = 86_400_000
 
 /** `99991231235959Z`: no expiration date is known (RFC 5280, 4.1.2.5). */
 const NEVER = '9999-12-31T23:59:59Z'
@@ -91,7 +90,7 @@ function eventOf({ pki, certificate, uid, days, date, checkedAt }: EventOptions)
   const { notBefore, notAfter, subject, serial, role } = certificate
   const name = `${certificateName(certificate)} of ${pkiName(pki)}`
   const description = [
-    `${name} expires on ${notAfter.slice(0, 10)} at ${notAfter.slice(11, 16)} UTC.`,
+    `${name} expires on ${dateOf(notAfter)} at ${notAfter.slice(11, 16)} UTC.`,
     `Subject: ${harmless(subject)}`,
     `Serial number: ${serialToHex(BigInt(serial))}`,
     REMEDIES[role],
@@ -116,10 +115,6 @@ function eventOf({ pki, certificate, uid, days, date, checkedAt }: EventOptions)
 /** The day (UTC) that many days before a time. */
 function dateBefore(time: string, days: number): string {
   return dateOf(new Date(Date.parse(time) - days * DAY).toISOString())
-}
-
-function dateOf(time: string): string {
-  return time.slice(0, 10)
 }
 
 /** RFC 3339 as the DATE-TIME of RFC 5545. */

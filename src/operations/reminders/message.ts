@@ -1,5 +1,6 @@
 import * as z from 'zod/mini'
 import { counted } from '../../counted.js'
+import { dateOf } from '../../day.js'
 import { jsonDocument } from '../../json-document.js'
 import { certificateRole } from '../../pki/describe.js'
 import { type CertificateStatus, overallState, type PkiStatus, type PkiStatusResult } from '../audit/status-report.js'
@@ -76,7 +77,7 @@ function dueIn(pki: PkiStatus): readonly DueItem[] {
 }
 
 function stateOf({ state, notBefore, notAfter, daysLeft }: CertificateStatus): string {
-  if (state === 'expired') return `expired on ${notAfter.slice(0, 10)}`
-  if (state === 'not-yet-valid') return `is not valid before ${notBefore.slice(0, 10)}: check the clock`
-  return `expires on ${notAfter.slice(0, 10)}, in ${counted(daysLeft, 'day')}`
+  if (state === 'expired') return `expired on ${dateOf(notAfter)}`
+  if (state === 'not-yet-valid') return `is not valid before ${dateOf(notBefore)}: check the clock`
+  return `expires on ${dateOf(notAfter)}, in ${counted(daysLeft, 'day')}`
 }

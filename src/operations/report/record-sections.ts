@@ -1,3 +1,4 @@
+import { counted } from '../../counted.js'
 import { shellWord } from '../../shell-word.js'
 import { describeProof } from '../backup/age.js'
 import type { Block, Cell, Fact } from './document.js'
@@ -38,9 +39,8 @@ export function backupBlocks({ backup, kit, directory }: PkiReport): readonly Bl
     return [{ kind: 'text', text }]
   }
   const { madeAt, file, daysOld, outdated } = backup
-  const age = `${daysOld} ${daysOld === 1 ? 'day' : 'days'} old`
   const facts: readonly Fact[] = [
-    ['Written', { text: `${madeAt} (${age})` }],
+    ['Written', { text: `${madeAt} (${counted(daysOld, 'day')} old)` }],
     ['File', { text: file, style: 'code' }],
     [
       'Last proof',

@@ -1,3 +1,5 @@
+import { counted } from '../../counted.js'
+import { dateOf } from '../../day.js'
 import { describeProof } from '../backup/age.js'
 import { hierarchyOf, stateText } from '../show/hierarchy.js'
 import type { Block, Cell, Fact, ReportDocument, Section } from './document.js'
@@ -62,18 +64,14 @@ function summary(report: PkiReport): readonly Block[] {
     ['Written by', { text: `fpki ${version}` }],
     ['Audit', RESULTS[result]],
     ['Current certificates', { text: `${current.length}${states === '' ? ', all valid' : `; of these: ${states}`}` }],
+    ['Audit log', { text: auditLog === null ? 'none' : counted(auditLog.lines, 'line') }],
     [
-      'Audit log',
-      { text: auditLog === null ? 'none' : `${auditLog.lines} ${auditLog.lines === 1 ? 'line' : 'lines'}` },
+      'Newest backup',
+      { text: backup === null ? 'none recorded' : `${backup.madeAt}, ${describeProof(backup, dateOf)}` },
     ],
-    ['Newest backup', { text: backup === null ? 'none recorded' : `${backup.madeAt}, ${describeProof(backup, day)}` }],
     ['Devices', { text: devices === null ? 'no device register' : String(devices.devices) }],
   ]
   return [{ kind: 'facts', facts }]
-}
-
-function day(time: string): string {
-  return time.slice(0, 10)
 }
 
 function keyTable({ keys }: PkiReport): Block {

@@ -1,5 +1,6 @@
 import * as z from 'zod/mini'
-import { DAY } from '../../day.js'
+import { counted } from '../../counted.js'
+import { DAY, dateOf } from '../../day.js'
 import { LINE_STATES } from '../../devices/register.js'
 import type { CaStanding } from '../../directory/ca-standing.js'
 import { type CertificateFacts, type CertificateRole, certificateFacts, certificateRole } from '../../pki/describe.js'
@@ -130,14 +131,14 @@ function distinct(certificates: readonly HierarchyCertificate[]): readonly Hiera
 
 /** A state in words, with the time that is left or over. */
 export function stateText({ state, daysLeft, notAfter }: HierarchyCertificate): string {
-  const days = `${daysLeft} ${daysLeft === 1 ? 'day' : 'days'}`
+  const days = counted(daysLeft, 'day')
   switch (state) {
     case 'valid':
       return `valid, ${days} left`
     case 'expiring':
       return `EXPIRES in ${days}`
     case 'expired':
-      return `EXPIRED on ${notAfter.slice(0, 10)}`
+      return `EXPIRED on ${dateOf(notAfter)}`
     case 'not-yet-valid':
       return 'NOT VALID YET'
     case 'disabled':

@@ -1,3 +1,4 @@
+import { dateOf } from '../../day.js'
 import { CERTIFICATE_STATES, type Hierarchy, type HierarchyCertificate, stateText } from './hierarchy.js'
 import { LIGHT } from './palette.js'
 import { lineText } from './picture-box.js'
@@ -26,7 +27,7 @@ export function hierarchyMermaid({ root, servers, deviceCas, otherLines }: Hiera
 
 function node(id: string, certificate: HierarchyCertificate): string {
   const { name, subject, state, notBefore, notAfter } = certificate
-  const validity = `${notBefore.slice(0, 10)} to ${notAfter.slice(0, 10)}`
+  const validity = `${dateOf(notBefore)} to ${dateOf(notAfter)}`
   const label = [name, subject, stateText(certificate), validity].map(escapeLabel).join('<br/>')
   return `${id}["${label}"]:::${classOf(state)}`
 }

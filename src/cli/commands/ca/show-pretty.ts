@@ -1,3 +1,5 @@
+import { counted } from '../../../counted.js'
+import { dateOf } from '../../../day.js'
 import type { ShownCertificate, ShowPkiResult } from '../../../operations/show/show-pki.js'
 import { decimalToHex } from '../../../serial-hex.js'
 import { type Io, printable, style } from '../../output.js'
@@ -42,7 +44,7 @@ function belowRoot({ tls, estTls, deviceCas, refusedCas }: ShowPkiResult): reado
 function shortCertificate(certificate: ShownCertificate, io: Io): string {
   const { subject, serialHex, notBefore, notAfter, fingerprint } = certificate
   const title = style(io, 'bold', titleOf(certificate), 'stdout')
-  const dates = `${notBefore.slice(0, 10)} to ${notAfter.slice(0, 10)}, ${remaining(certificate, io)}`
+  const dates = `${dateOf(notBefore)} to ${dateOf(notAfter)}, ${remaining(certificate, io)}`
   const rows = [
     ['Subject', printable(subject)],
     ['Serial', serialHex],
@@ -136,8 +138,8 @@ function disabledSerials({ disabledCaSerials }: ShowPkiResult): readonly string[
 }
 
 function remaining({ daysLeft, notAfter }: ShownCertificate, io: Io): string {
-  if (daysLeft < 0) return style(io, 'red', `EXPIRED on ${notAfter.slice(0, 10)}`, 'stdout')
-  return `${daysLeft} ${daysLeft === 1 ? 'day' : 'days'} left`
+  if (daysLeft < 0) return style(io, 'red', `EXPIRED on ${dateOf(notAfter)}`, 'stdout')
+  return `${counted(daysLeft, 'day')} left`
 }
 
 function colons(hex: string | null): string {

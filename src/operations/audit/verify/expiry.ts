@@ -1,3 +1,4 @@
+import { counted } from '../../../counted.js'
 import { rfc3339 } from '../../../pki/describe.js'
 import { daysLeft } from '../../../pki/validity.js'
 import type { AuditContext, AuditedCertificate } from './context.js'
@@ -21,7 +22,5 @@ function checkOne({ file, certificate }: AuditedCertificate, now: Date, warnDays
       ),
     ]
   if (left >= warnDays) return []
-  return [
-    failed('expiry.soon', file, `${file} expires on ${rfc3339(notAfter)}, in ${left} ${left === 1 ? 'day' : 'days'}.`),
-  ]
+  return [failed('expiry.soon', file, `${file} expires on ${rfc3339(notAfter)}, in ${counted(left, 'day')}.`)]
 }

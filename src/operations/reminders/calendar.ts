@@ -1,6 +1,7 @@
 import { DAY, dateOf } from '../../day.js'
 import { serialToHex } from '../../serial-hex.js'
 import type { CertificateStatus, PkiStatus, PkiStatusResult } from '../audit/status-report.js'
+import { remedyFor } from '../certificate-roles.js'
 import { harmless } from './harmless.js'
 import { contentLines, textProperty } from './ics-text.js'
 import { certificateName, pkiName } from './names.js'
@@ -13,16 +14,6 @@ const REMINDERS = [90, 30, 7] as const
 
 /** `99991231235959Z`: no expiration date is known (RFC 5280, 4.1.2.5). */
 const NEVER = '9999-12-31T23:59:59Z'
-
-/** What to do about a certificate that expires. */
-const REMEDIES: Readonly<Record<CertificateStatus['role'], string>> = {
-  root: 'To renew it with the same key: fpki ca renew-root DIR',
-  cross: 'To make another one: fpki ca cross-sign DIR --with OTHER-DIR',
-  tls: 'To replace it: fpki ca rotate-tls DIR',
-  'est-tls': 'To replace it: fpki est authorize DIR',
-  'online-ca': 'To add another one: fpki ca add-device-ca DIR --online-ca',
-  'local-ca': 'To add another one: fpki ca add-device-ca DIR --local-ca --local-ca-filename NAME.pem',
-}
 
 /** One reminder of a calendar. */
 interface Event {
@@ -93,7 +84,7 @@ function eventOf({ pki, certificate, uid, days, date, checkedAt }: EventOptions)
     `${name} expires on ${dateOf(notAfter)} at ${notAfter.slice(11, 16)} UTC.`,
     `Subject: ${harmless(subject)}`,
     `Serial number: ${serialToHex(BigInt(serial))}`,
-    REMEDIES[role],
+    remedyFor(role, 'DIR').join(': '),
   ]
   // It grows with each successor, and is the same whenever the calendar is written (RFC 5545, 3.8.7.4).
   const sequence = Math.max(0, Math.floor(Date.parse(notBefore) / 60_000))

@@ -4,6 +4,7 @@ import { dateOf } from '../../day.js'
 import { jsonDocument } from '../../json-document.js'
 import { certificateRole } from '../../pki/describe.js'
 import { type CertificateStatus, overallState, type PkiStatus, type PkiStatusResult } from '../audit/status-report.js'
+import { harmless } from './harmless.js'
 import { certificateName, pkiName } from './names.js'
 
 /** One thing to do. */
@@ -68,8 +69,8 @@ function dueIn(pki: PkiStatus): readonly DueItem[] {
         return item('certificate', text, { file, role, fingerprint, notAfter, daysLeft })
       }),
     ...problems.map(({ file, code }) => {
-      const what = file === null ? `${name} has a problem` : `${certificateName({ file, role: 'root' })} of ${name}`
-      return item('problem', `${what}${file === null ? '' : ' is missing or unreadable'} (${code})`, { file, code })
+      const what = file === null ? `${name} has a problem` : `${harmless(file)} of ${name} is missing or unreadable`
+      return item('problem', `${what} (${code})`, { file, code })
     }),
     ...(unfinished === null ? [] : [item('unfinished', `An interrupted command of ${name} waits to be resumed`)]),
     ...(backupDue ? [item('backup', `A backup of ${name} is due`)] : []),

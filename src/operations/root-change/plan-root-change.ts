@@ -8,10 +8,11 @@ import { roleOfFile } from '../../directory/pki-files.js'
 import { FpkiError } from '../../errors.js'
 import { jsonDocument } from '../../json-document.js'
 import { checkClock } from '../../pki/clock.js'
-import { type CertificateRole, certificateRole, rfc3339 } from '../../pki/describe.js'
+import { certificateRole, rfc3339 } from '../../pki/describe.js'
 import { fingerprintOf } from '../../pki/fingerprint.js'
 import { isIssuedBy } from '../../pki/read-certificate.js'
 import { shellWord } from '../../shell-word.js'
+import { remedyFor } from '../certificate-roles.js'
 import { openRegisterToRead } from '../devices/open-register.js'
 import { type OpenPki, openPki } from '../open-pki.js'
 import { type PlannedStep, plannedSteps, rootChangeStep } from './root-change-steps.js'
@@ -128,24 +129,7 @@ async function endingBefore(
     .sort((a, b) => a.certificate.notAfter.getTime() - b.certificate.notAfter.getTime())
     .map(({ file, certificate }) => {
       const role = roleOfFile(file)
-      return { file, role, notAfter: rfc3339(certificate.notAfter), hint: hintFor(role, shellWord(directory.path)) }
+      const [what, command] = remedyFor(role, shellWord(directory.path))
+      return { file, role, notAfter: rfc3339(certificate.notAfter), hint: `${what}: \`${command}\`.` }
     })
-}
-
-/** How to replace a certificate that ends too early. `at` is the directory, for a shell. */
-function hintFor(role: CertificateRole, at: string): string {
-  switch (role) {
-    case 'root':
-      return `Start earlier, or renew it first with \`fpki ca renew-root ${at}\`.`
-    case 'cross':
-      return `Sign it again with \`fpki ca cross-sign ${at} --with NEW\`.`
-    case 'tls':
-      return `Replace it with \`fpki ca rotate-tls ${at}\`.`
-    case 'est-tls':
-      return `Replace it with \`fpki est authorize ${at}\`.`
-    case 'online-ca':
-      return `Add another one with \`fpki ca add-device-ca ${at} --online-ca\`.`
-    case 'local-ca':
-      return `Add another one with \`fpki ca add-device-ca ${at} --local-ca --local-ca-filename NAME.pem\`.`
-  }
 }

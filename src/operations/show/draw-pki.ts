@@ -3,6 +3,7 @@ import { inspectDirectory } from '../../directory/inspect.js'
 import { rfc3339 } from '../../pki/describe.js'
 import type { DurableFiles } from '../../ports.js'
 import { requireFreeInFolder } from '../../storage/require-free.js'
+import { ROLE_NAMES } from '../certificate-roles.js'
 import { readCertificates } from '../report/read-certificates.js'
 import { readLines } from '../report/read-devices.js'
 import {
@@ -14,20 +15,10 @@ import {
 } from './hierarchy.js'
 import { hierarchyMermaid } from './picture-mermaid.js'
 import { hierarchySvgFile } from './picture-svg.js'
-import type { ShownCertificate, ShowPkiResult } from './show-pki.js'
+import type { ShowPkiResult } from './show-pki.js'
 
 /** The formats of a picture. */
 export type PictureFormat = 'svg' | 'mermaid'
-
-/** The names of certificates that are in no directory. */
-const NAMES: Readonly<Record<ShownCertificate['role'], string>> = {
-  root: 'factory_ca',
-  cross: 'cross-certificate',
-  tls: 'tls-crt',
-  'est-tls': 'est-tls-crt',
-  'online-ca': 'online-ca',
-  'local-ca': 'local-ca',
-}
 
 /** What a picture is of. */
 export interface DrawPkiOptions {
@@ -50,7 +41,7 @@ export async function hierarchyOfShown(
   const all = [root, tls, estTls, ...deviceCas].filter((one) => one !== null)
   const inApi = all.map((facts) => {
     const { role, disabled, fingerprint } = facts
-    const name = names.get(fingerprint) ?? NAMES[role]
+    const name = names.get(fingerprint) ?? ROLE_NAMES[role]
     const standing = disabled ? ('disabled' as const) : ('accepted' as const)
     return hierarchyCertificateOf(facts, { role, name, current: true, standing }, at)
   })

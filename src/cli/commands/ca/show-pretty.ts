@@ -1,17 +1,18 @@
 import { counted } from '../../../counted.js'
 import { dateOf } from '../../../day.js'
+import { ROLE_NAMES } from '../../../operations/certificate-roles.js'
 import type { ShownCertificate, ShowPkiResult } from '../../../operations/show/show-pki.js'
 import { decimalToHex } from '../../../serial-hex.js'
 import { type Io, printable, style } from '../../output.js'
 
-/** The heading for each role. */
-const TITLES: Readonly<Record<ShownCertificate['role'], string>> = {
-  root: 'factory_ca, root of trust',
-  cross: 'cross-certificate of another root',
-  tls: 'tls-crt, server certificate of the device gateway',
-  'est-tls': 'est-tls-crt, server certificate of the EST server',
-  'online-ca': 'online-ca, device CA for devices that register online',
-  'local-ca': 'local-ca, device CA for manufacturing',
+/** What a certificate of each role is. */
+const PURPOSES: Readonly<Record<ShownCertificate['role'], string>> = {
+  root: 'root of trust',
+  cross: 'for another root',
+  tls: 'server certificate of the device gateway',
+  'est-tls': 'server certificate of the EST server',
+  'online-ca': 'device CA for devices that register online',
+  'local-ca': 'device CA for manufacturing',
 }
 
 /** A PKI as text: the hierarchy as a tree, then every certificate. */
@@ -71,14 +72,12 @@ function tree(root: ShownCertificate, below: readonly ShownCertificate[], io: Io
 
 /** There may be several local CAs of one subject: their files tell them apart. */
 function nameOf({ role, file }: ShownCertificate): string {
-  const [name = ''] = TITLES[role].split(',')
-  return role === 'local-ca' && file !== null && file !== 'local-ca.pem' ? printable(file) : name
+  return role === 'local-ca' && file !== null && file !== 'local-ca.pem' ? printable(file) : ROLE_NAMES[role]
 }
 
 function titleOf(certificate: ShownCertificate): string {
-  const title = TITLES[certificate.role]
-  const name = nameOf(certificate)
-  return title.startsWith(`${name},`) ? title : `${name}, ${title}`
+  const { role } = certificate
+  return [...new Set([nameOf(certificate), ROLE_NAMES[role], PURPOSES[role]])].join(', ')
 }
 
 function isDeviceCa({ role }: ShownCertificate): boolean {

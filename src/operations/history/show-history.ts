@@ -4,6 +4,7 @@ import { requirePkiDirectory } from '../../directory/require.js'
 import { FpkiError } from '../../errors.js'
 import { jsonDocument } from '../../json-document.js'
 import type { DurableFiles } from '../../ports.js'
+import { fileChanges } from './file-changes.js'
 import { recordChanges } from './record-changes.js'
 
 /** A snapshot. */
@@ -48,15 +49,10 @@ export async function showHistory(
   }
 }
 
-/** By the records of both, which have the digest of each file. */
 function changesBetween(before: Snapshot | undefined, after: Snapshot): readonly string[] {
   if (before === undefined) return []
-  const digests = ({ files }: Snapshot) => new Map(files.map(({ name, sha256 }) => [name, sha256]))
-  const [old, now] = [digests(before), digests(after)]
-  const names = [...new Set([...old.keys(), ...now.keys()])].sort()
-  const changed = names.filter((name) => old.get(name) !== now.get(name))
-  const what = (name: string) => (!old.has(name) ? 'added' : now.has(name) ? 'replaced' : 'removed')
-  return [...changed.map((name) => `${what(name)}: ${name}`), ...recordChanges(before.state, after.state)]
+  const files = fileChanges(before.files, after.files).map(({ what, name }) => `${what}: ${name}`)
+  return [...files, ...recordChanges(before.state, after.state)]
 }
 
 /** The snapshot with a number. Throws ERR_USAGE when `word` is not the number of a snapshot. */

@@ -1,8 +1,8 @@
 import { loggingRefusals, openAuditLog } from '../../audit-log/audit-log.js'
 import type { OptionsOf } from '../../directory/journal-record.js'
 import type { PkiDirectory } from '../../directory/pki-directory.js'
-import { FpkiError } from '../../errors.js'
 import { issue } from '../../issuance/issue.js'
+import { failedBefore } from '../../journal/failed-before.js'
 import { beginRecords } from '../../journal/keep-records.js'
 import { runJournalled } from '../../journal/run-journalled.js'
 import { steps } from '../../journal/steps.js'
@@ -97,7 +97,7 @@ export async function certifyRoot<Command extends RootCommand>(
         },
         keep: (kept) => kept,
         rollBack: {
-          isSafe: (error) => isUndone(error, directory, ports.signal),
+          isSafe: (error) => failedBefore(PUBLISH, error, { directory, signal: ports.signal }),
           undo: () => discardStaged(directory, file),
         },
       },
@@ -147,11 +147,4 @@ async function stage<Command extends RootCommand>(
 
 function isFor(template: CertificateTemplate, certificate: Certificate): boolean {
   return sameRoot(template, certificate) && isIssuedBy(certificate, template.issuer ?? certificate)
-}
-
-/** Whether nothing has left the staging folder. A user abort is resumed, not rolled back. */
-async function isUndone(error: unknown, directory: PkiDirectory, signal: AbortSignal): Promise<boolean> {
-  if (signal.aborted || !(error instanceof FpkiError)) return false
-  const journal = await directory.readJournal().catch(() => null)
-  return journal?.steps.find(({ name }) => name === PUBLISH)?.state === 'pending'
 }

@@ -1,7 +1,7 @@
 import { transportOf } from '../../../config/connection.js'
 import { resolveSettings } from '../../../config/resolve.js'
 import { webhookUrl } from '../../../config/webhook.js'
-import { FpkiError } from '../../../errors.js'
+import { FpkiError, isInterruption } from '../../../errors.js'
 import { sendWebhookFrom, thisMachine } from '../../../machine/index.js'
 import type { PkiStatusResult } from '../../../operations/audit/status-pki.js'
 import { reminderCalendar } from '../../../operations/reminders/calendar.js'
@@ -95,7 +95,7 @@ async function failureOf(deliver: () => Promise<unknown>): Promise<readonly Fpki
     await deliver()
     return []
   } catch (error) {
-    if (error instanceof FpkiError && !/^ERR_SIG(INT|TERM)$/.test(error.code)) return [error]
+    if (error instanceof FpkiError && !isInterruption(error)) return [error]
     throw error
   }
 }

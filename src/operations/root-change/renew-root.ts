@@ -13,7 +13,7 @@ import type { CertificateTemplate } from '../../pki/template.js'
 import { serialToHex } from '../../serial-hex.js'
 import { type OpenPki, openPkiOfRoot } from '../open-pki.js'
 import { certifyRoot, type RootPorts } from './certify-root.js'
-import { requireNoConstraints } from './extensions.js'
+import { issuedByRoot, pathOfRoot, requireNoConstraints } from './roots.js'
 
 /** What `fpki ca renew-root --json` prints. */
 export const renewRootResult = jsonDocument({
@@ -85,7 +85,7 @@ export async function renewRoot(options: RenewRootOptions, ports: RenewRootPorts
     await ports.confirm(plan)
   }
   if (options.dryRun) return { ...plan, certificate: null, keptAs: null, resumed: false }
-  const below = await issuedBy(pki)
+  const below = (await issuedByRoot(pki)).map((issued) => issued.certificate)
   const { certificate, keptAs, resumed } = await certifyRoot(
     pki,
     {
@@ -117,10 +117,10 @@ async function earlierRoot({ directory, root }: OpenPki, renews: string | null):
  * The beginning stays: certificates below the root began after it. A device whose clock is slow accepts the new root as it
  * did the earlier one.
  */
-function templateFor({ root, directory }: OpenPki, ports: RootPorts): CertificateTemplate {
-  const path = `${directory.path}/${PKI_FILES.rootCertificate}`
-  if (!isIssuedBy(root, root)) throw byAnotherCa(path)
-  requireNoConstraints(root, path, 'a root certificate')
+function templateFor(pki: OpenPki, ports: RootPorts): CertificateTemplate {
+  const { root } = pki
+  if (!isIssuedBy(root, root)) throw byAnotherCa(pathOfRoot(pki))
+  requireNoConstraints(pki, 'a root certificate')
   const { subject, spki, parsedExtensions, notBefore } = root
   const contents = { role: PKI_FILES.rootCertificate, subject, spki, issuer: null, names: [] }
   const template = newTemplate({ ...contents, profile: ROOT_CA }, ports)
@@ -146,12 +146,6 @@ function profileLike(
       .filter(({ type }) => type !== 'extKeyUsage' || extKeyUsage !== null)
       .map((spec) => (spec.type === 'basicConstraints' ? { ...spec, pathLenConstraint } : spec)),
   }
-}
-
-async function issuedBy({ directory, root }: OpenPki): Promise<readonly Certificate[]> {
-  const isBelow = (name: string) => !name.startsWith(PKI_FILES.rootCertificate)
-  const files = await readableCertificates(directory, isBelow)
-  return files.map(({ certificate }) => certificate).filter((one) => isIssuedBy(one, root))
 }
 
 /** OpenSSL accepts the new certificate as the issuer of everything below the root. Throws ERR_SIGNATURE. */

@@ -1,7 +1,7 @@
-import { dirname } from 'node:path'
 import { FpkiError } from '../../errors.js'
 import type { DurableFiles } from '../../ports.js'
 import { shellWord } from '../../shell-word.js'
+import { requireFreeInFolder } from '../../storage/require-free.js'
 import { CALENDAR_HEADER } from './calendar.js'
 
 /** The size limit for a calendar that is replaced. */
@@ -19,17 +19,12 @@ export async function writeCalendar(
   const path = (await files.realPath(out)) ?? out
   const status = await files.status(path)
   if (status === null) {
-    if ((await files.kindOf(dirname(path))) !== 'directory') throw noDirectory(out)
+    await requireFreeInFolder(files, path, 'calendar')
     return files.create(path, text, 0o644)
   }
   const existing = status.kind === 'file' ? await files.read(path, MAX_BYTES) : null
   if (existing === null || !existing.startsWith(CALENDAR_HEADER)) throw notOurs(out)
   await files.replace(path, text, status.mode & 0o777)
-}
-
-function noDirectory(out: string): FpkiError {
-  const hint = 'Create the directory first, or choose another path.'
-  return new FpkiError('ERR_STORAGE', `Cannot write ${out}: its directory does not exist.`, hint)
 }
 
 function notOurs(out: string): FpkiError {

@@ -1,8 +1,8 @@
 import { thisMachine } from '../../../machine/index.js'
-import { drawHierarchy, hierarchyOfShown, writePicture } from '../../../operations/show/draw-pki.js'
+import { drawHierarchy, hierarchyOfShown, writePicture } from '../../../operations/report/draw-pki.js'
 import type { ShowPkiResult } from '../../../operations/show/show-pki.js'
 import { filePath } from '../../directory.js'
-import type { CommonFlags } from '../../options.js'
+import { type CommonFlags, DEFAULT_WARN_DAYS } from '../../options.js'
 import { type Io, progressOn } from '../../output.js'
 
 /** The flags for a picture; one of both is given. */
@@ -10,9 +10,6 @@ interface PictureFlags extends CommonFlags {
   readonly svg?: string
   readonly mermaid?: string
 }
-
-/** The default of --warn-days elsewhere. */
-const WARN_DAYS = 60
 
 /** `fpki ca show [directory] --svg FILE`, `--mermaid FILE` */
 export async function showPicture(
@@ -23,7 +20,7 @@ export async function showPicture(
   const machine = thisMachine(io.machine)
   const [format, file] =
     flags.svg === undefined ? (['mermaid', flags.mermaid ?? '-'] as const) : (['svg', flags.svg] as const)
-  const text = drawHierarchy(await hierarchyOfShown({ ...pki, warnDays: WARN_DAYS }, machine), format)
+  const text = drawHierarchy(await hierarchyOfShown({ ...pki, warnDays: DEFAULT_WARN_DAYS }, machine), format)
   if (file === '-') return io.stdout(text)
   const out = filePath(file, io)
   await writePicture({ text, out }, machine.files)

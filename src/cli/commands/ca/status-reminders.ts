@@ -32,31 +32,32 @@ export interface Reminders {
 export async function reminders(flags: ReminderFlags, io: Io): Promise<Reminders> {
   const progress = progressOn(io, flags)
   const calendar = flags.ics === undefined ? null : calendarPath(flags.ics, io)
-  const url = await readUrl(flags, io, progress)
-  if (url === null && flags.webhookFormat !== undefined) {
-    const hint = 'Pass --webhook-file FILE (- is stdin), or set FPKI_WEBHOOK.'
-    throw new FpkiError('ERR_USAGE', '--webhook-format requires a webhook.', hint)
-  }
-  const { files } = thisMachine(io.machine)
-  const transport = url === null ? null : await transportFor(flags, io)
+  const webhook = await webhookOf(flags, io, progress)
   return {
-    deliver: async (report) => {
-      const writing = async () => calendar !== null && writeReminders(report, calendar, io, progress)
-      const sending = async () => {
-        if (url === null || transport === null) return
-        const message = messageOf(report)
-        if (message === null) return progress.note('Nothing is due: the webhook was not called.')
-        const body = webhookBody(message, flags.webhookFormat ?? 'json')
-        await sendWebhookFrom(thisMachine(io.machine), transport, { url, body }, io.signal)
-        progress.note(`Sent a message to the webhook at ${new URL(url).origin}.`)
-      }
-      return [...(await failureOf(writing)), ...(await failureOf(sending))]
-    },
+    deliver: async (report) => [
+      ...(calendar === null ? [] : await failureOf(() => writeReminders(report, calendar, io, progress))),
+      ...(webhook === null ? [] : await failureOf(() => sendMessage(report, webhook, io, progress))),
+    ],
   }
+}
 
-  async function transportFor(settingsFlags: ReminderFlags, { env, home }: Io) {
-    return { ...transportOf(await resolveSettings(settingsFlags, { env, home }, files)), insecure: false }
+/** Where a message goes, and how. */
+interface Webhook {
+  /** Secret. */
+  readonly url: string
+  readonly format: WebhookFormat
+  readonly transport: Parameters<typeof sendWebhookFrom>[1]
+}
+
+async function webhookOf(flags: ReminderFlags, io: Io, progress: Progress): Promise<Webhook | null> {
+  const url = await readUrl(flags, io, progress)
+  if (url !== null) {
+    const settings = await resolveSettings(flags, io, thisMachine(io.machine).files)
+    return { url, format: flags.webhookFormat ?? 'json', transport: { ...transportOf(settings), insecure: false } }
   }
+  if (flags.webhookFormat === undefined) return null
+  const hint = 'Pass --webhook-file FILE (- is stdin), or set FPKI_WEBHOOK.'
+  throw new FpkiError('ERR_USAGE', '--webhook-format requires a webhook.', hint)
 }
 
 function calendarPath(file: string, io: Io): string {
@@ -88,6 +89,18 @@ async function writeReminders(report: PkiStatusResult, out: string, io: Io, prog
   if (text === null) return progress.warn(`The calendar ${out} was not written: it would have no reminders.`)
   await writeCalendar({ text, out }, thisMachine(io.machine).files)
   progress.note(`Wrote the calendar ${out}.`)
+}
+
+async function sendMessage(
+  report: PkiStatusResult,
+  { url, format, transport }: Webhook,
+  io: Io,
+  progress: Progress,
+): Promise<void> {
+  const message = messageOf(report)
+  if (message === null) return progress.note('Nothing is due: the webhook was not called.')
+  await sendWebhookFrom(thisMachine(io.machine), transport, { url, body: webhookBody(message, format) }, io.signal)
+  progress.note(`Sent a message to the webhook at ${new URL(url).origin}.`)
 }
 
 async function failureOf(deliver: () => Promise<unknown>): Promise<readonly FpkiError[]> {

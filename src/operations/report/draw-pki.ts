@@ -4,18 +4,18 @@ import { rfc3339 } from '../../pki/describe.js'
 import type { DurableFiles } from '../../ports.js'
 import { requireFreeInFolder } from '../../storage/require-free.js'
 import { ROLE_NAMES } from '../certificate-roles.js'
-import { readCertificates } from '../report/read-certificates.js'
-import { readLines } from '../report/read-devices.js'
 import {
   type Hierarchy,
   type HierarchyCertificate,
   hierarchyCertificateOf,
   hierarchyOf,
   type StateAt,
-} from './hierarchy.js'
-import { hierarchyMermaid } from './picture-mermaid.js'
-import { hierarchySvgFile } from './picture-svg.js'
-import type { ShowPkiResult } from './show-pki.js'
+} from '../show/hierarchy.js'
+import { hierarchyMermaid } from '../show/picture-mermaid.js'
+import { hierarchySvgFile } from '../show/picture-svg.js'
+import type { ShowPkiResult } from '../show/show-pki.js'
+import { readCertificates } from './read-certificates.js'
+import { readLines } from './read-devices.js'
 
 /** The formats of a picture. */
 export type PictureFormat = 'svg' | 'mermaid'

@@ -45,8 +45,8 @@ async function holderOf({ role, name }: ReportCertificate, directory: InspectedD
 async function localCaKey(directory: InspectedDirectory, certificate: string): Promise<Holder> {
   const { state, kit } = directory
   const file = keyFileOf(certificate) ?? certificate
-  const isInToken = certificate === PKI_FILES.localCaCertificate
-  const recorded = kit?.ca.file === certificate ? kit.key : isInToken ? state?.localCaKey : undefined
+  const isLocalCa = certificate === PKI_FILES.localCaCertificate
+  const recorded = kit?.ca.file === certificate ? kit.key : isLocalCa ? state?.localCaKey : undefined
   const holder = await ownKey(directory, file, recorded)
   if (holder.place !== 'unknown' || state?.movedKeys?.includes(file) !== true) return holder
   return { place: 'kit', text: `moved to a kit; it was the file ${file} here`, ...NOWHERE }

@@ -38,13 +38,14 @@ export async function readReport(options: ReadReportOptions, ports: RegisterPort
   const now = ports.clock()
   const frozen = { ...ports, clock: () => now }
   const directory = await inspectDirectory(ports.files, path)
+  // Throws when there is no PKI; what else is missing, the audit finds.
   missingFiles(directory)
   const { root, certificates } = await readCertificates(directory, { now, warnDays })
   const factory = options.factory ?? factoryIn(directory, root)
   const { devices, findings: ofRegister } = await readDevices(options, frozen)
   const checked = { directory: path, factory, warnDays, register: 'skip' as const }
   const audit = await verifyPki(checked, { ...frozen, api: null, access: null })
-  // No report uses the root key, so that this is no news.
+  // No report uses the root key, so this is no finding.
   const findings = [...audit.findings.filter(({ code }) => code !== 'root-key.skipped'), ...ofRegister]
   return {
     factory,

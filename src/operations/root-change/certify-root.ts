@@ -51,10 +51,6 @@ export interface CertifiedRoot {
   readonly resumed: boolean
 }
 
-interface RootWork extends IssuanceContext {
-  readonly directory: PkiDirectory
-}
-
 /**
  * Issues a certificate for the key of a root with the root key of `pki`, and writes it: staged first, then moved to its place.
  *
@@ -73,7 +69,7 @@ export async function certifyRoot<Command extends RootCommand>(
     await directory.make()
     let keptAs: string | null = null
     const { command, options, file } = order
-    const { resumed } = await runJournalled<RootCommand, RootWork>(
+    const { resumed } = await runJournalled<RootCommand, IssuanceContext>(
       command,
       options,
       stepsOf(order, (name) => {
@@ -114,7 +110,7 @@ export const PUBLISH = 'publish'
 
 function stepsOf<Command extends RootCommand>(order: RootOrder<Command>, onKept: (name: string | null) => void) {
   const { file } = order
-  return steps<RootWork, RootCommand>()
+  return steps<IssuanceContext, RootCommand>()
     .step({
       name: 'certificate',
       says: `Signing ${file}`,
@@ -134,7 +130,7 @@ async function discardStaged(directory: PkiDirectory, file: string): Promise<voi
 
 /** An interrupted run may have staged the certificate already: one is enough. */
 async function stage<Command extends RootCommand>(
-  { target, auditLog, rootSigner }: RootWork,
+  { target, auditLog, rootSigner }: IssuanceContext,
   { file, template, check }: RootOrder<Command>,
   interrupted: boolean,
 ): Promise<void> {

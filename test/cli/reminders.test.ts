@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import ICAL from 'ical.js'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { pkiStatusResult } from '../../src/operations/audit/status-pki.js'
-import { output } from '../support/cli.js'
+import { newHome, output } from '../support/cli.js'
 import { forge, put } from './forge.js'
 import { copiedPki } from './made.js'
 
@@ -146,10 +146,11 @@ describe('ca status --webhook', () => {
     ['', 'it is not an https:// URL'],
     ['\u0007', 'it contains a control character'],
   ])('refuses %j, and does not repeat it', async (start, problem) => {
-    const pki = await copiedPki()
+    // Before anything is read.
+    const home = await newHome()
     for (const given of [{ env: { FPKI_WEBHOOK: `${start}${SECRET}` } }, { stdin: `${start}${SECRET}` }]) {
       const flags = 'stdin' in given ? ['--webhook-file', '-'] : []
-      const { status, stdout, stderr } = await pki.home.fpki(['ca', 'status', '--verbose', ...flags], given)
+      const { status, stdout, stderr } = await home.fpki(['ca', 'status', '--verbose', ...flags], given)
       expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
       expect(stderr).toContain(problem)
       expect(stderr).not.toContain(SECRET)
@@ -157,8 +158,8 @@ describe('ca status --webhook', () => {
   })
 
   test('refuses flags that contradict each other', async () => {
-    const { home, directory } = await copiedPki()
-    const run = (...words: string[]) => home.fpki(['ca', 'status', directory, ...words])
+    const home = await newHome()
+    const run = (...words: string[]) => home.fpki(['ca', 'status', ...words])
     expect(await run('--webhook-format', 'slack')).toMatchObject({ status: 2, stdout: '' })
     const both = await run('--webhook', `https://chat.example/${SECRET}`, '--webhook-file', 'url')
     expect(both.status).toBe(2)

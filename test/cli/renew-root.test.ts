@@ -1,11 +1,11 @@
 import { X509Certificate } from 'node:crypto'
-import { chmod, cp, readdir, readFile, writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { crossSignResult, renewRootResult } from '../../src/index.js'
-import { type Home, newHome, output } from '../support/cli.js'
-import { fioctlToken, homeWith } from '../support/token.js'
-import { FIOCTL_PKIS, fioctlPath } from '../support/transcript.js'
+import { output } from '../support/cli.js'
+import { copiedFioctlPki } from '../support/fioctl-pki.js'
+import { FIOCTL_PKIS } from '../support/transcript.js'
 import { backedUpPki, copiedPki } from './made.js'
 import { modes, snapshot } from './snapshot.js'
 
@@ -64,18 +64,8 @@ test('renews the certificate, and the PKI works on with it and with a Factory AP
 })
 
 describe.each(FIOCTL_PKIS)('a PKI of fioctl, %s', (pki) => {
-  async function copied(): Promise<{ home: Home; directory: string; flags: readonly string[] }> {
-    const token = pki === 'hsm' ? await fioctlToken() : null
-    const home = token === null ? await newHome() : await homeWith(token, '1234')
-    const directory = join(home.path, 'pki')
-    await cp(fioctlPath(pki, 'pki'), directory, { recursive: true })
-    await chmod(directory, 0o700)
-    for (const name of await readdir(directory)) await chmod(join(directory, name), 0o400)
-    return { home, directory, flags: token?.flags ?? [] }
-  }
-
   test('keeps its key identifier, and signs for an encrypted root and is signed by it', async () => {
-    const { home, directory, flags } = await copied()
+    const { home, directory, flags } = await copiedFioctlPki(pki)
     const ended = await home.fpki(['ca', 'renew-root', directory, '--yes', '--quiet', ...flags])
     expect(ended).toMatchObject({ status: 0 })
     const identifier = async (file: string) =>

@@ -1,5 +1,6 @@
-import { readFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Browser } from './browser.js'
 import { output, runProgram, temporaryDirectory } from './cli.js'
 
 /** A sheet as it came out of the printer. */
@@ -16,12 +17,11 @@ export interface Printed {
 }
 
 /** Prints a sheet with a browser, and looks at the page as a picture. */
-export async function print(sheet: string): Promise<Printed> {
+export async function print(browser: Browser, sheet: string): Promise<Printed> {
   const folder = await temporaryDirectory()
   const pdf = join(folder, 'sheet.pdf')
-  const browser = ['--headless', '--no-sandbox', '--disable-gpu', '--no-pdf-header-footer']
-  const place = [`--user-data-dir=${join(folder, 'profile')}`, `--print-to-pdf=${pdf}`, `file://${sheet}`]
-  await output('chromium', [...browser, ...place], { env: { HOME: folder } })
+  await browser.open(sheet, { width: 800, scheme: 'light', media: 'print' })
+  await writeFile(pdf, await browser.pdf())
   const facts = await output('pdfinfo', [pdf])
   const [, width = '0', height = '0'] = /^Page size: +([\d.]+) x ([\d.]+) pts/m.exec(facts) ?? []
   await output('pdftoppm', ['-r', '150', '-png', pdf, join(folder, 'page')])

@@ -1,4 +1,4 @@
-import { chmod, cp, readFile, writeFile } from 'node:fs/promises'
+import { chmod, cp, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parse } from 'csv-parse/sync'
 import { HtmlValidate } from 'html-validate'
@@ -34,6 +34,13 @@ const validator = new HtmlValidate({
 async function problemsOf(html: string): Promise<readonly string[]> {
   const { results } = await validator.validateString(html)
   return results.flatMap(({ messages }) => messages.map(({ ruleId, message, line }) => `${line} ${ruleId}: ${message}`))
+}
+
+/** Anybody may write to a file, and somebody has. */
+async function spoil(path: string): Promise<void> {
+  await rm(path, { force: true })
+  await writeFile(path, 'garbage\n')
+  await chmod(path, 0o666)
 }
 
 const at = new Date('2027-01-01T00:00:00Z')
@@ -111,14 +118,8 @@ describe('the report on a PKI', () => {
   test('knows keys that are encrypted, in a token, in a kit or missing', async () => {
     const pki = await copiedPki()
     const state = pki.path('.fpki/state.json')
-    const token = {
-      kind: 'pkcs11',
-      module: '/m.so',
-      tokenLabel: 'safe',
-      tokenSerial: '0a1b',
-      keyLabel: 'root-ca',
-      keyId: '01',
-    }
+    const place = { kind: 'pkcs11', module: '/m.so', tokenLabel: 'safe', tokenSerial: '0a1b' }
+    const token = { ...place, keyLabel: 'root-ca', keyId: '01' }
     await chmod(state, 0o600)
     await editJson(state, (content) => ({ ...content, rootKey: token }))
     const key = pki.path('local-ca.key')
@@ -132,7 +133,7 @@ describe('the report on a PKI', () => {
       token: { label: 'safe', serial: '0a1b', key: 'root-ca' },
     })
     expect(keys.at(-1)).toMatchObject({ place: 'encrypted-file', text: 'file local-ca.key, encrypted' })
-    await output('rm', [key])
+    await rm(key)
     expect((await reportOn(pki.directory)).keys.at(-1)).toMatchObject({ place: 'unknown' })
     await editJson(state, (content) => ({ ...content, movedKeys: ['local-ca.key'] }))
     expect((await reportOn(pki.directory)).keys.at(-1)).toMatchObject({ place: 'kit' })
@@ -141,10 +142,8 @@ describe('the report on a PKI', () => {
   test('with everything wrong is a report all the same', async () => {
     const pki = await copiedPki()
     const garbage = ['tls-crt', 'online-crt', 'factory_ca.key', 'devices.sqlite']
-    for (const name of [...garbage, '.fpki/log.jsonl', '.fpki/log.head', '.fpki/backup.json', '.fpki/state.json']) {
-      await writeFile(pki.path(name), 'garbage\n', { mode: 0o666 }).catch(() => undefined)
-      await output('sh', ['-c', 'rm -f "$0" && echo garbage > "$0" && chmod 666 "$0"', pki.path(name)])
-    }
+    const records = ['.fpki/log.jsonl', '.fpki/log.head', '.fpki/backup.json', '.fpki/state.json']
+    for (const name of [...garbage, ...records]) await spoil(pki.path(name))
     const report = await reportOn(pki.directory, new Date('2090-01-01T00:00:00Z'))
     expect(report.result).toBe('failure')
     expect(report.keys[0]).toMatchObject({ place: 'unreadable-file' })
@@ -155,7 +154,7 @@ describe('the report on a PKI', () => {
     expect(report.auditLog?.problems).not.toEqual([])
     expect(report.findings.map(({ code }) => code)).toContain('devices.unreadable')
     expect(await problemsOf(renderReport(report, 'html'))).toEqual([])
-    await output('sh', ['-c', 'rm -f "$0" && echo garbage > "$0"', pki.path('factory_ca.pem')])
+    await spoil(pki.path('factory_ca.pem'))
     const rootless = renderReport(await reportOn(pki.directory, at), 'html')
     expect(rootless).toContain('>MISSING OR UNREADABLE</text>')
     expect(rootless).toContain('NOT SIGNED BY THE ROOT')

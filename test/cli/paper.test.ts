@@ -7,7 +7,7 @@ import { restorePaperResult } from '../../src/operations/paper/restore-paper.js'
 import { type Browser, startBrowser } from '../support/browser.js'
 import { newHome, output } from '../support/cli.js'
 import { linesOf, print } from '../support/paper.js'
-import { copiedPki, editJson, type Made, madePki, x509 } from './made.js'
+import { copiedPki, editJson, type Made, x509 } from './made.js'
 import { expectRefusal, expectWords } from './refusal.js'
 import { found, secretForms } from './secret-forms.js'
 import { onTerminal } from './terminal.js'
@@ -368,7 +368,7 @@ describe('ca paper --restore', () => {
 })
 
 async function encryptedPki(): Promise<Made> {
-  const made = await madePki()
+  const made = await copiedPki()
   const path = made.path('factory_ca.key')
   const pem = await output('openssl', ['pkcs8', '-topk8', '-in', path, '-passout', 'env:P'], { env: { P: PASSPHRASE } })
   await rm(path)

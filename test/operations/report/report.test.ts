@@ -3,8 +3,10 @@ import { join } from 'node:path'
 import { parse } from 'csv-parse/sync'
 import { HtmlValidate } from 'html-validate'
 import { describe, expect, test } from 'vitest'
+import { inspectDirectory } from '../../../src/directory/inspect.js'
 import { thisMachine } from '../../../src/machine/index.js'
 import { type PkiReport, pkiReport } from '../../../src/operations/report/model.js'
+import { readCertificates } from '../../../src/operations/report/read-certificates.js'
 import { readReport } from '../../../src/operations/report/read-report.js'
 import { REPORT_FORMATS, type ReportFormat, renderReport } from '../../../src/operations/report/report-pki.js'
 import { backedUpPki, copiedPki, editJson, x509 } from '../../cli/made.js'
@@ -66,9 +68,10 @@ describe('the report on a PKI', () => {
     const pki = await copiedPki()
     const html = renderReport(await reportOn(pki.directory), 'html')
     for (const name of ['factory_ca.pem', 'tls-crt', 'online-crt', 'local-ca.pem']) {
-      const fingerprint = (await x509(pki.path(name), '-fingerprint', '-sha256')).replace(/^.*=/, '')
+      const facts = await x509(pki.path(name), '-fingerprint', '-sha256', '-serial')
+      const [, fingerprint] = /Fingerprint=(.*)/i.exec(facts) ?? []
+      const [, serial = ''] = /serial=(.*)/.exec(facts) ?? []
       expect(html).toContain(`<code>${fingerprint}</code>`)
-      const serial = (await x509(pki.path(name), '-serial')).replace(/^.*=/, '')
       expect(html).toContain(`<code>${(serial.match(/../g) ?? []).join(':')}</code>`)
     }
     const spki = await output('sh', [
@@ -85,12 +88,15 @@ describe('the report on a PKI', () => {
     const [disabled, revoked] = [await serialOf('online-crt'), await serialOf('local-ca.pem')].map(String)
     const standings = { disabledCaSerials: [disabled], revokedCaSerials: [revoked] }
     await editJson(pki.path('.fpki/state.json'), (content) => ({ ...content, ...standings }))
+    const directory = await inspectDirectory(thisMachine().files, pki.directory)
     const states = async (time: number) => {
-      const { certificates } = await reportOn(pki.directory, new Date(time))
+      const { certificates } = await readCertificates(directory, { now: new Date(time), warnDays: WARN_DAYS })
       return certificates.map(({ state }) => state)
     }
-    const { notBefore = '', notAfter = '' } = (await reportOn(pki.directory)).certificates[1] ?? {}
+    const { certificates } = await reportOn(pki.directory)
+    const { notBefore = '', notAfter = '' } = certificates[1] ?? {}
     const [begin, end] = [Date.parse(notBefore), Date.parse(notAfter)]
+    expect(certificates.map(({ state }) => state)).toEqual(['valid', 'valid', 'disabled', 'revoked'])
     expect(await states(begin)).toEqual(['valid', 'valid', 'disabled', 'revoked'])
     expect(await states(begin - DAY)).toEqual(['not-yet-valid', 'not-yet-valid', 'disabled', 'revoked'])
     expect(await states(end - WARN_DAYS * DAY)).toEqual(['valid', 'valid', 'disabled', 'revoked'])

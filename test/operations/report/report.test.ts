@@ -101,7 +101,9 @@ describe('the report on a PKI', () => {
     expect(await states(begin - DAY)).toEqual(['not-yet-valid', 'not-yet-valid', 'disabled', 'revoked'])
     expect(await states(end - WARN_DAYS * DAY)).toEqual(['valid', 'valid', 'disabled', 'revoked'])
     expect(await states(end - WARN_DAYS * DAY + 1)).toEqual(['valid', 'expiring', 'disabled', 'revoked'])
-    expect(await states(end + 1000)).toEqual(['valid', 'expired', 'expired', 'revoked'])
+    expect((await states(end + 1000))[1]).toBe('expired')
+    // The others may be a second younger than the first.
+    expect(await states(end + DAY)).toEqual(['valid', 'expired', 'expired', 'revoked'])
   })
 
   test('counts devices by line and month', async () => {

@@ -9,7 +9,7 @@ import { decryptKeyPem, newPassphrase } from '../../keystore/key-files.js'
 import type { Clock, DurableFiles, EncryptionPorts, Passphrases, Progress } from '../../ports.js'
 import { requireFree } from '../../storage/require-free.js'
 import { type OpenPki, openPkiOfRoot, openRootKey } from '../open-pki.js'
-import { encryptedKey, plainKey, sheetsOf, verifySheets } from './ready.js'
+import { encryptedKey, plainKey, sheetsOf, verifySheets } from './key-to-print.js'
 import type { Sharing } from './sharing.js'
 import { type Sheet, sheetHtml } from './sheet.js'
 
@@ -87,9 +87,9 @@ export async function printPaper(options: PrintPaperOptions, ports: PrintPaperPo
   const { passphrase } = key
   const clear = key.clearPem('pkcs8')
   const choose = async () => (passphrase === null ? newPassphrase(passphrases) : checkNewPassphrase(passphrase))
-  const ready = isPlain ? plainKey(clear, pki) : await encryptedKey({ clear, pki, sharing, ports }, choose)
-  const sheets = sheetsOf(ready, pki, ports.clock())
-  await verifySheets(ready, sheets, pki)
+  const toPrint = isPlain ? plainKey(clear, pki) : await encryptedKey({ clear, pki, sharing, ports }, choose)
+  const sheets = sheetsOf(toPrint, pki, ports.clock())
+  await verifySheets(toPrint, sheets, pki)
   await writeAll(files, sharing === null ? null : options.out, paths, sheets.map(sheetHtml))
   const [first] = sheets as readonly [Sheet]
   return {

@@ -11,10 +11,10 @@ import { readPemCertificate } from '../../pki/read-certificate.js'
 import type { DurableFiles, EncryptionPorts, Passphrases, Progress } from '../../ports.js'
 import { checkAbsolute } from '../../storage/absolute-path.js'
 import { requireFree } from '../../storage/require-free.js'
-import { type OpenedPaper, openPaper } from './open.js'
+import { type OpenedPaper, openPaper } from './open-paper.js'
 import { readPaper, type TypedPaper } from './parts.js'
 
-export { paperProblem } from './open.js'
+export { paperProblem } from './open-paper.js'
 export { lineProblem } from './parts.js'
 
 /** What `fpki ca paper --restore --json` prints. */

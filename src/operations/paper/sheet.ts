@@ -1,7 +1,7 @@
 import { encodeQR } from 'qr'
 import { escapeMarkup } from '../../printable.js'
 import { VERSION } from '../../version.js'
-import { keyPem } from './open.js'
+import { keyPem } from './open-paper.js'
 import type { PaperKey } from './parts.js'
 
 /** The content of one sheet. */

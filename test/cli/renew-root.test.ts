@@ -1,12 +1,12 @@
 import { X509Certificate } from 'node:crypto'
-import { readFile, writeFile } from 'node:fs/promises'
+import { copyFile, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { crossSignResult, renewRootResult } from '../../src/index.js'
-import { output } from '../support/cli.js'
+import { output, temporaryDirectory } from '../support/cli.js'
 import { copiedFioctlPki } from '../support/fioctl-pki.js'
 import { FIOCTL_PKIS } from '../support/transcript.js'
-import { backedUpPki, copiedPki } from './made.js'
+import { backedUpPki, copiedPki, type Made, madePki } from './made.js'
 import { modes, snapshot } from './snapshot.js'
 
 const ROOT = 'factory_ca.pem'
@@ -22,6 +22,15 @@ async function expectBothVerify(directory: string, files: readonly string[]): Pr
     const answer = await output('openssl', ['verify', '-x509_strict', '-CAfile', join(directory, root), ...paths])
     expect(answer).toBe(paths.map((path) => `${path}: OK\n`).join(''))
   }
+}
+
+/** A PKI with encrypted keys, and the file with their passphrase. */
+async function encryptedPki(): Promise<Made> {
+  const file = join(await temporaryDirectory(), 'passphrase')
+  await writeFile(file, 'nine lives of a fish\n', { mode: 0o600 })
+  const made = await madePki(['--encrypt-keys', '--passphrase-file', file])
+  await copyFile(file, join(made.home.path, 'passphrase'))
+  return made
 }
 
 test('asks for confirmation, and --dry-run changes nothing', async () => {
@@ -76,11 +85,8 @@ describe.each(FIOCTL_PKIS)('a PKI of fioctl, %s', (pki) => {
       const words = ['verify', '-CAfile', join(directory, root), join(directory, 'local-ca.pem')]
       expect(await output('openssl', words)).toContain('OK')
     }
-    const passphrase = join(home.path, 'passphrase')
-    await writeFile(passphrase, 'nine lives of a fish\n', { mode: 0o600 })
-    const other = join(home.path, 'next')
-    const words = ['--factory', 'next', '--encrypt-keys', '--passphrase-file', passphrase, '--quiet']
-    expect(await home.fpki(['ca', 'create', other, ...words])).toMatchObject({ status: 0 })
+    const { directory: other, home: elsewhere } = await copiedPki(encryptedPki)
+    const passphrase = join(elsewhere.path, 'passphrase')
     const signed = await home.fpki([
       ...['ca', 'cross-sign', directory, '--with', other, '--with-passphrase-file', passphrase, '--json', ...flags],
     ])

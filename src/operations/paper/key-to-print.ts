@@ -79,7 +79,8 @@ export async function verifySheets(
 ): Promise<void> {
   const [first] = sheets as readonly [Sheet]
   const needed = first.protection.kind === 'share' ? first.protection.threshold : 1
-  for (const subset of [sheets.slice(0, needed), sheets.slice(-needed)]) {
+  const subsets = sheets.length === needed ? [sheets] : [sheets.slice(0, needed), sheets.slice(-needed)]
+  for (const subset of subsets) {
     const lines = subset.flatMap((sheet) => [...sheet.keyLines, ...sheet.shareLines])
     const { signer } = await openPaper(readPaper(lines.join('\n')), { forExisting: async () => passphrase })
     if (!(await provesPossession(signer, root.spki))) throw new Error('the sheets do not recover the root key')

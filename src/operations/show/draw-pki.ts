@@ -3,6 +3,7 @@ import { inspectDirectory } from '../../directory/inspect.js'
 import { rfc3339 } from '../../pki/describe.js'
 import type { DurableFiles } from '../../ports.js'
 import { requireFreeInFolder } from '../../storage/require-free.js'
+import { requireOutsidePki } from '../outside-pki.js'
 import { readCertificates } from '../report/read-certificates.js'
 import { readLines } from '../report/read-devices.js'
 import {
@@ -73,11 +74,15 @@ export function drawHierarchy(hierarchy: Hierarchy, format: PictureFormat): stri
   return format === 'svg' ? hierarchySvgFile(hierarchy) : hierarchyMermaid(hierarchy)
 }
 
-/** Writes a picture to a new file. Throws ERR_EXISTS; ERR_STORAGE, also when its folder does not exist. */
+/**
+ * Writes a picture to a new file. Throws ERR_USAGE for one in a PKI directory; ERR_EXISTS; ERR_STORAGE, also when its folder
+ * does not exist.
+ */
 export async function writePicture(
-  { text, out }: { readonly text: string; readonly out: string },
+  { text, out, directories }: { readonly text: string; readonly out: string; readonly directories: readonly string[] },
   files: DurableFiles,
 ): Promise<void> {
+  await requireOutsidePki({ path: out, what: 'a picture', directories }, files)
   await requireFreeInFolder(files, out, 'picture')
   await files.create(out, text, 0o644)
 }

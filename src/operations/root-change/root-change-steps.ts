@@ -57,7 +57,7 @@ export function plannedSteps({ directory, start, rolloutDays, renewalDays, devic
       'old-gateway',
       'ship',
       first,
-      'Let the present gateway accept devices of the new root. If it trusts device CAs, as that of `fpki api export-gateway`, add ' +
+      'Let the present gateway accept devices of the new root. If it trusts device CAs, as an exported gateway does, add ' +
         `the device CAs of NEW. If it trusts the old root, add the cross-certificate in ${directory} to its CA certificates; it ` +
         'then also accepts devices of device CAs that the new root has revoked.',
     )(),

@@ -34,7 +34,7 @@ const NAMES: Readonly<Record<ShownCertificate['role'], string>> = {
 export interface DrawPkiOptions {
   /** The PKI in the Factory API. */
   readonly shown: ShowPkiResult
-  /** Its PKI directory, absolute, for names of files, revoked device CAs and lines; null: none. */
+  /** Its PKI directory, absolute, for names of files, cross-certificates, revoked device CAs and lines; null: none. */
   readonly directory: string | null
   readonly warnDays: number
 }
@@ -56,9 +56,12 @@ export async function hierarchyOfShown(
     return hierarchyCertificateOf(facts, { role, name, current: true, standing }, at)
   })
   const listed = new Set(inApi.map(({ fingerprint }) => fingerprint))
-  const revoked = inDirectory.filter(({ state, fingerprint }) => state === 'revoked' && !listed.has(fingerprint))
+  // The Factory API has neither.
+  const added = inDirectory.filter(
+    ({ role, state, fingerprint }) => (role === 'cross' || state === 'revoked') && !listed.has(fingerprint),
+  )
   const lines = directory === null ? [] : await readLines({ directory, store: null }, ports)
-  return hierarchyOf({ factory: shown.factory, at: rfc3339(at.now) }, [...inApi, ...revoked], lines)
+  return hierarchyOf({ factory: shown.factory, at: rfc3339(at.now) }, [...inApi, ...added], lines)
 }
 
 async function certificatesIn(

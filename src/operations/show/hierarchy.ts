@@ -56,6 +56,8 @@ export interface Hierarchy {
   readonly at: string
   /** null: it cannot be read. */
   readonly root: HierarchyCertificate | null
+  /** What this root has signed for other roots: what they have issued is accepted with it. */
+  readonly crossCertificates: readonly HierarchyCertificate[]
   readonly servers: readonly HierarchyCertificate[]
   readonly deviceCas: readonly DeviceCaNode[]
   /** Lines of device CAs that are not among `deviceCas`. */
@@ -121,6 +123,7 @@ export function hierarchyOf(
     factory,
     at,
     root: current('root')[0] ?? null,
+    crossCertificates: current('cross'),
     servers: current('tls', 'est-tls'),
     deviceCas,
     otherLines: lines.filter((line) => !placed.has(line)),

@@ -8,6 +8,7 @@ import { statement } from '../pki/statement.js'
 import type { DurableFiles, Signer } from '../ports.js'
 import { sha256 } from '../sha256.js'
 import { requireFreeInFolder } from '../storage/require-free.js'
+import { requireOutsidePki } from './outside-pki.js'
 
 /** Everybody may read and check a report. */
 export const REPORT_MODE = 0o644
@@ -27,8 +28,15 @@ export interface SignedReport {
   readonly signer: Signer
 }
 
-/** Throws ERR_EXISTS when the file of a report exists, or that of its signature; ERR_STORAGE when their folder does not. */
-export async function requireFreeForReport(files: DurableFiles, out: string, isSigned: boolean): Promise<void> {
+/**
+ * Throws ERR_USAGE for a file in a PKI directory; ERR_EXISTS when the file of a report exists, or that of its signature;
+ * ERR_STORAGE when their folder does not.
+ */
+export async function requireFreeForReport(
+  { directory, out, isSigned }: { readonly directory: string; readonly out: string; readonly isSigned: boolean },
+  files: DurableFiles,
+): Promise<void> {
+  await requireOutsidePki({ path: out, what: 'a report', option: 'out', directories: [directory] }, files)
   for (const file of isSigned ? [out, `${out}.sig`] : [out]) await requireFreeInFolder(files, file, 'report', 'out')
 }
 

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { connect, createServer } from 'node:tls'
 import { beforeAll, describe, expect, inject, test } from 'vitest'
 import { crossSignResult, showAuditLogResult, verifyPkiResult } from '../../src/index.js'
-import { type Home, homeAt, output, runProgram } from '../support/cli.js'
+import { type Home, homeAt, newHome, output, runProgram } from '../support/cli.js'
 import { copiedPki } from './made.js'
 import { type Pki, pairOfRoots } from './root-pair.js'
 
@@ -157,6 +157,17 @@ async function handshake(device: Pki, gateway: Pki, crossing: { client: boolean;
     server.close()
   }
 }
+
+test('a renewed root keeps its cross-certificates', async () => {
+  const home = await newHome()
+  const { older, newer } = await pairOfRoots(home, 'acme')
+  await home.fpki(['ca', 'renew-root', newer.directory, '--yes', '--quiet'])
+  const again = await crossSigned(home, older, newer)
+  expect(again.certificates.map(({ existed }) => existed)).toEqual([true, true])
+  // What the renewed root issues is accepted with the cross-certificate for the earlier one, which has its key.
+  const files = [newer.path('tls-crt')]
+  expect(await verified(files, older.path('factory_ca.pem'), [older.cross])).toEqual(files)
+})
 
 test('refuses a directory as the other root of itself, and signs nothing', async () => {
   const { home, directory } = await copiedPki()

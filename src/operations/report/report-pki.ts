@@ -52,16 +52,16 @@ export interface ReportPkiPorts extends AuditLogPorts {
 }
 
 /**
- * Reports on a PKI directory for people who do not use fpki. Without `sign`, no key is used and nothing is changed but for the
- * new file; with it, the root signs the report, and the audit log records that.
+ * Reports on a PKI directory for people who do not use fpki. Without `sign`, no passphrase and no token is used, and nothing is
+ * changed but for the new file; with it, the root signs the report, and the audit log records that.
  *
- * @throws FpkiError ERR_USAGE to sign without a file; ERR_EXISTS when a file of `out` exists; as readReport, and for the root
+ * @throws FpkiError ERR_USAGE to sign without a file, and for a file in a PKI directory; ERR_EXISTS when a file of `out` exists; as readReport, and for the root
  *   key as openPkiOfRoot and openRootKey
  */
 export async function reportPki(options: ReportPkiOptions, ports: ReportPkiPorts): Promise<ReportPkiResult> {
   const { out, sign, format } = options
   if (sign && out === null) throw signsFilesOnly()
-  if (out !== null) await requireFreeForReport(ports.files, out, sign)
+  if (out !== null) await requireFreeForReport({ ...options, out, isSigned: sign }, ports.files)
   const report = await readReport(options, ports)
   const nothing = { report, format, file: null, signatureFile: null, hash: null }
   if (out === null) return nothing

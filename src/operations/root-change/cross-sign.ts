@@ -16,7 +16,7 @@ import { sameRoot } from '../../pki/same-root.js'
 import type { CertificateTemplate } from '../../pki/template.js'
 import { validityFrom } from '../../pki/validity.js'
 import { type OpenPki, openPkiOfRoot } from '../open-pki.js'
-import { certifyRoot, type RootPorts } from './certify-root.js'
+import { certifyRoot, proveKeyInFile, type RootPorts } from './certify-root.js'
 import { type Direction, requireAccepted, requirePaths } from './cross-paths.js'
 import { issuedByRoot, requireNoConstraints } from './roots.js'
 
@@ -64,13 +64,15 @@ const COMMAND = 'ca cross-sign'
 
 interface PlannedDirection extends Direction {
   readonly template: CertificateTemplate
-  /** The existing cross-certificate, if a new one would not be valid longer; null: one is to be signed. */
+  /** The certificate in `file`; null: none. */
+  readonly planned: Certificate | null
+  /** The same, if a new one would not be valid longer; null: one is to be signed. */
   readonly existing: Certificate | null
 }
 
 /**
  * Certifies the roots of two PKI directories by each other (docs/profile.md#cross-certificates), so that who trusts one of them
- * accepts what the other has issued. Both directions are checked before either root signs. Each directory gets the
+ * accepts what the other has issued. Both directions, and keys in files, are checked before either root signs. Each directory gets the
  * certificate that its root signed; one that exists already is not signed again.
  *
  * @throws FpkiError as openPkiOfRoot and certifyRoot do; ERR_USAGE when both directories have the same root; ERR_CLOCK when
@@ -87,6 +89,8 @@ export async function crossSign(options: CrossSignOptions, ports: CrossSignPorts
     { direction: await plan(one, other, ports), access: ports.access },
     { direction: await plan(other, one, ports), access: ports.otherAccess },
   ]
+  for (const { direction, access } of directions)
+    if (direction.existing === null) await proveKeyInFile(direction.signer, access)
   const certificates: CrossSignResult['certificates'] = []
   // One after the other: both keys may be in tokens of one module.
   for (const { direction, access } of directions) {
@@ -98,13 +102,14 @@ export async function crossSign(options: CrossSignOptions, ports: CrossSignPorts
 
 async function plan(signer: OpenPki, certified: OpenPki, ports: CrossSignPorts): Promise<PlannedDirection> {
   const { root } = certified
-  const file = crossCertificateFile(fingerprintOf(root.der))
+  const file = crossCertificateFile(fingerprintOf(root.spki))
   const template = templateFor(signer.root, root, ports, file)
   const direction = { signer, certified, file, below: await validBelow(certified, ports.clock()) }
   await requireAccepted(template, direction)
   const open = await resumable(signer.directory, COMMAND, { with: certified.directory.path })
-  const existing = open === null ? await existingIn(signer, template, file) : null
-  return { ...direction, template, existing }
+  const planned = open === null ? await existingIn(signer, template, file) : null
+  const existing = planned !== null && isLongEnough(planned, template) ? planned : null
+  return { ...direction, template, planned, existing }
 }
 
 /** Valid until the first of both roots ends. Throws ERR_CLOCK when one of them is not valid now. */
@@ -132,7 +137,7 @@ async function validBelow(pki: OpenPki, now: Date): Promise<readonly Certificate
     .filter((one) => one.notBefore <= now && now <= one.notAfter)
 }
 
-/** null when it does not exist, or a new one would be valid at least a day longer. Throws ERR_BAD_CERTIFICATE for another one. */
+/** null when it does not exist. Throws ERR_BAD_CERTIFICATE for another certificate. */
 async function existingIn(
   { directory, root }: OpenPki,
   template: CertificateTemplate,
@@ -148,20 +153,25 @@ async function existingIn(
       `${path} is not a cross-certificate of these two roots.`,
       'Nothing was signed. Move the file away, then run the command again.',
     )
-  const gained = template.validity.notAfter.getTime() - existing.notAfter.getTime()
-  return gained < DAY ? existing : null
+  return existing
+}
+
+/** Whether a new one would not be valid at least a day longer. */
+function isLongEnough({ notAfter }: Certificate, { validity }: CertificateTemplate): boolean {
+  return validity.notAfter.getTime() - notAfter.getTime() < DAY
 }
 
 async function certify(
   direction: PlannedDirection,
   ports: RootPorts,
 ): Promise<CrossSignResult['certificates'][number]> {
-  const { signer, certified, file, template, existing } = direction
+  const { signer, certified, file, template, planned, existing } = direction
   const order = {
     command: COMMAND,
     options: { with: certified.directory.path },
     file,
     template,
+    planned,
     check: (certificate: Certificate) => requirePaths(certificate, direction, ports.clock()),
   } as const
   const { certificate, keptAs, resumed } =

@@ -74,7 +74,7 @@ export interface ReportDevicesPorts extends AuditLogPorts {
  * Reports which devices a line issued, against a list of those that were shipped. With `out`, the line's device CA signs the
  * text, and the signature is recorded in the audit log; otherwise nothing is changed.
  *
- * @throws FpkiError ERR_LINE when there is no such line; ERR_BAD_FILE for the list; ERR_EXISTS when a file of `out` exists;
+ * @throws FpkiError ERR_USAGE for a file in a PKI directory; ERR_LINE when there is no such line; ERR_BAD_FILE for the list; ERR_EXISTS when a file of `out` exists;
  *   ERR_NOT_INITIALIZED without a register; as openPki, and for the CA and its key as findDeviceIssuer and openCaKey
  */
 export async function reportDevices(
@@ -84,7 +84,7 @@ export async function reportDevices(
   checkWindow(options)
   const { out } = options
   const pki = await openPki(ports.files, options.directory, options.factory)
-  if (out !== null) await requireFreeForReport(ports.files, out, true)
+  if (out !== null) await requireFreeForReport({ ...options, out, isSigned: true }, ports.files)
   const shipped = options.shipped === null ? null : countShipped(options.shipped)
   const { line, compared } = await readRegister(options, ports, async ({ register }) => ({
     line: await requireLine(register, { directory: options.directory, name: options.line }),

@@ -51,17 +51,12 @@ function readBoolean(
   return { flag, isOn: /^(true|t|1)$/i.test(value) !== (no !== undefined) }
 }
 
-/** How many days before its end a certificate counts as expiring. */
-export const DEFAULT_WARN_DAYS = 60
+/** The default of --warn-days, also where there is no such flag. */
+export const WARN_DAYS = 60
 
 /** Adds the flag of commands that report how long certificates stay valid. */
 export function withWarnDays(command: Command): Command {
-  return command.option(
-    '--warn-days <days>',
-    'warn this many days before a certificate expires',
-    parseDays,
-    DEFAULT_WARN_DAYS,
-  )
+  return command.option('--warn-days <days>', 'warn this many days before a certificate expires', parseDays, WARN_DAYS)
 }
 
 /** Adds the flag that limits the age of a backup; without it, any age is accepted. */

@@ -147,6 +147,11 @@ test('signs nothing again, and each audit log has what its root signed', async (
     [true, older.directory],
   ])
   expect(await readFile(older.cross)).toEqual(before)
+  // What a renewed root issues is accepted with the cross-certificate for the earlier one, which has its key.
+  await home.fpki(['ca', 'renew-root', newer.directory, '--yes', '--quiet'])
+  const afterwards = await crossSigned(home, older, newer)
+  expect(afterwards.certificates.map(({ existed }) => existed)).toEqual([true, true])
+  expect(await verifies(newer.path('tls-crt'), older.path('factory_ca.pem'), [older.cross])).toBe(true)
   for (const { directory, cross } of [older, newer]) {
     const { stdout } = await home.fpki(['ca', 'log', directory, '--json'])
     const { lines } = JSON.parse(stdout)

@@ -182,6 +182,8 @@ describe('ca paper', () => {
     await expectRefusal(home, ['ca', 'paper', directory, '--shares', '2/4', '--out', at('sheets')], exists)
     const one = { status: 3, code: 'ERR_EXISTS', names: ['sheet-3.html'] }
     await expectRefusal(home, ['ca', 'paper', directory, '--plain', '--out', at('sheets/sheet-3.html')], one)
+    const inside = { status: 2, code: 'ERR_USAGE', names: ['a sheet', 'in the PKI directory'] }
+    await expectRefusal(home, ['ca', 'paper', directory, '--plain', '--out', join(directory, 'est-tls-crt')], inside)
   })
 
   test('refuses a key in a token', async () => {

@@ -1,4 +1,4 @@
-import { chmod, readFile, stat, symlink, unlink, writeFile } from 'node:fs/promises'
+import { chmod, readdir, readFile, stat, symlink, unlink, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -63,6 +63,13 @@ describe('ca status --ics', () => {
     }
     expect(await readFile(foreign, 'utf8')).toBe(text)
     expect((await write('-')).status).toBe(2)
+    // There, its name could be that of a certificate which does not exist yet.
+    await symlink(pki.directory, join(pki.home.path, 'way'))
+    for (const file of [pki.path('est-tls-crt'), join(pki.home.path, 'way', 'est-tls-crt')]) {
+      const { status, stderr } = await write(file)
+      expect({ status, stderr }).toMatchObject({ status: 2, stderr: expect.stringContaining('in the PKI directory') })
+    }
+    expect(await readdir(pki.directory)).not.toContain('est-tls-crt')
   })
 
   test('keeps the calendar when a certificate is unreadable', async () => {
@@ -163,5 +170,8 @@ describe('ca status --webhook', () => {
     const both = await run('--webhook', `https://chat.example/${SECRET}`, '--webhook-file', 'url')
     expect(both.status).toBe(2)
     expect(both.stderr).not.toContain(SECRET)
+    const mistaken = await run('--webhook-file', `https://chat.example/${SECRET}`)
+    expect(mistaken).toMatchObject({ status: 2, stderr: expect.stringContaining('expects a file') })
+    expect(mistaken.stderr).not.toContain(SECRET)
   })
 })

@@ -6,6 +6,7 @@ import { output } from '../support/cli.js'
 import { selfSigned } from '../support/company.js'
 import { recordDevices, uuidNumber } from '../support/device-register.js'
 import { editJournal } from '../support/journal.js'
+import { forge } from './forge.js'
 import { copiedPki, type Made } from './made.js'
 import { expectRefusal } from './refusal.js'
 import { snapshot } from './snapshot.js'
@@ -160,9 +161,36 @@ test('a plan has dates, the number of devices, and says first that a root is set
     ['renew', '2030-04-01', '2031-04-01'],
     ['retire', '2031-04-01', '2031-04-01'],
   ])
+  // A gateway must not trust a root without need (docs/gateway.md).
+  const ofGateways = steps.filter(({ id }) => id.endsWith('-gateway')).map(({ what }) => what)
+  expect(ofGateways).toEqual([
+    expect.stringMatching(/device CAs of NEW.*that the new root has revoked/),
+    expect.stringContaining('trust the device CAs of both directories, or'),
+  ])
   expect({ late, endingBefore }).toEqual({ late: false, endingBefore: [] })
   expect(Math.floor((Date.parse(root.notAfter) - Date.parse(latestStart)) / 86_400_000)).toBe(455)
   expect(await snapshot(made.directory)).toEqual(before)
+})
+
+test('a plan that would end after the year 9999 is refused', async () => {
+  const { home, directory } = await copiedPki()
+  const refusal = { status: 2, code: 'ERR_USAGE', names: ['9999', '--start'] }
+  await expectRefusal(home, ['ca', 'plan-root-change', directory, '--start', '9999-12-31'], refusal)
+})
+
+test('a renewed root has no usage that the earlier one lacks', async () => {
+  const made = await copiedPki()
+  const narrow = ['keyUsage=critical,keyCertSign', 'extendedKeyUsage=clientAuth', 'subjectKeyIdentifier=hash']
+  const extensions = ['basicConstraints=critical,CA:TRUE,pathlen:2', ...narrow]
+  await forge(made, 'factory_ca.pem', { extensions, key: 'factory_ca.key' })
+  await renewed(made)
+  const names = 'keyUsage,extendedKeyUsage,basicConstraints'
+  const text = await output('openssl', ['x509', '-noout', '-in', made.path('factory_ca.pem'), '-ext', names])
+  expect(text.split('\n').map((line) => line.trim())).toEqual([
+    ...['X509v3 Key Usage: critical', 'Certificate Sign'],
+    ...['X509v3 Extended Key Usage:', 'TLS Web Client Authentication'],
+    ...['X509v3 Basic Constraints: critical', 'CA:TRUE, pathlen:2', ''],
+  ])
 })
 
 test('a plan that ends after the root says so, and what ends before it', async () => {

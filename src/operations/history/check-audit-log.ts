@@ -5,6 +5,7 @@ import type { AuditLogHead } from '../../audit-log/records.js'
 import { headSignatureProblem, rootCertificateOf } from '../../audit-log/seal.js'
 import { MISSING_MESSAGES, missingPart, tracesOfAuditLog } from '../../audit-log/traces.js'
 import { certificateFiles } from '../../directory/certificate-files.js'
+import { PKI_FILES } from '../../directory/names.js'
 import { type PkiDirectory, pkiDirectory } from '../../directory/pki-directory.js'
 import { FpkiError } from '../../errors.js'
 import { jsonDocument } from '../../json-document.js'
@@ -101,7 +102,10 @@ async function signedBy(root: Certificate, directory: PkiDirectory) {
 }
 
 function signatureProblems(head: AuditLogHead | null, root: Certificate | null): readonly Problem[] {
-  const message = headSignatureProblem(head, root)
+  const isUnchecked = head !== null && root === null
+  const message = isUnchecked
+    ? `The signature for line ${head.number} cannot be verified, because ${PKI_FILES.rootCertificate} is missing.`
+    : headSignatureProblem(head, root)
   return message === null ? [] : [{ line: head?.number ?? null, code: 'bad-signature', message }]
 }
 

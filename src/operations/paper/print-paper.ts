@@ -9,6 +9,7 @@ import { decryptKeyPem, newPassphrase } from '../../keystore/key-files.js'
 import type { Clock, DurableFiles, EncryptionPorts, Passphrases, Progress } from '../../ports.js'
 import { requireFree } from '../../storage/require-free.js'
 import { type OpenPki, openPkiOfRoot, openRootKey } from '../open-pki.js'
+import { requireOutsidePki } from '../outside-pki.js'
 import { encryptedKey, plainKey, sheetsOf, verifySheets } from './ready.js'
 import type { Sharing } from './sharing.js'
 import { type Sheet, sheetHtml } from './sheet.js'
@@ -76,7 +77,10 @@ export async function printPaper(options: PrintPaperOptions, ports: PrintPaperPo
   const sharing = protection.kind === 'shares' ? protection : null
   const pki = await openPkiOfRoot(files, options.directory, options.factory)
   const paths = outputPaths(options)
-  for (const path of paths) await requireFree(files, path, 'path of a sheet')
+  for (const path of paths) {
+    await requireFree(files, path, 'path of a sheet')
+    await requireOutsidePki({ path, what: 'a sheet', option: 'out', directories: [options.directory] }, files)
+  }
   if (isPlain)
     progress.warn(
       'The sheet contains the root key unencrypted: anyone who reads it, or the memory of the printer, has the key.',

@@ -16,7 +16,10 @@ export function logBlocks({ auditLog, kit }: PkiReport): readonly Block[] {
   const checked = signed === null ? 'the chain is unbroken' : 'the chain is unbroken, and the signature verifies'
   const facts: readonly Fact[] = [
     ['Lines', { text: String(lines) }],
-    ['Signed by the root', { text: signed === null ? 'no line yet' : `up to line ${signed.line}, ${signed.at}` }],
+    [
+      'Signed by the root',
+      { text: signed === null ? 'no line yet' : `up to line ${signed.line}, recorded at ${signed.at}` },
+    ],
     ['SHA-256 of that line', { text: signed?.hash ?? '', style: 'code' }],
     ['Signature (DER, base64)', { text: signature ?? '', style: 'code' }],
     ['Lines after it', { text: unsigned === 0 || kit ? String(unsigned) : `${unsigned}; ${SIGNED_NEXT}` }],
@@ -28,6 +31,9 @@ export function logBlocks({ auditLog, kit }: PkiReport): readonly Block[] {
     ...(rows.length === 0 ? [] : [{ kind: 'table' as const, columns: ['Problem'], rows }]),
   ]
 }
+
+/** Devices, lines and the audit log go on without a change of the PKI. */
+const UNCHANGED = 'none of keys and certificates by fpki; devices and the audit log are not considered'
 
 /** The newest backup, and when it was last proven. */
 export function backupBlocks({ backup, kit, directory }: PkiReport): readonly Block[] {
@@ -46,7 +52,7 @@ export function backupBlocks({ backup, kit, directory }: PkiReport): readonly Bl
       'Last proof',
       { text: describeProof(backup, (time) => time), ...(backup.provedAt === null ? { style: 'expiring' } : {}) },
     ],
-    ['Changes since', outdated ? { text: 'the PKI has changed since', style: 'expiring' } : { text: 'none' }],
+    ['Changes since', outdated ? { text: 'the PKI has changed since', style: 'expiring' } : { text: UNCHANGED }],
   ]
   return [{ kind: 'facts', facts }]
 }

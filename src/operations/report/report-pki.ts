@@ -11,6 +11,7 @@ import { printableLines } from '../../printable.js'
 import { sha256 } from '../../sha256.js'
 import { requireFreeInFolder } from '../../storage/require-free.js'
 import { openPkiOfRoot, openRootKey } from '../open-pki.js'
+import { requireOutsidePki } from '../outside-pki.js'
 import { reportCsv } from './csv.js'
 import { reportHtml } from './html.js'
 import { reportMarkdown } from './markdown.js'
@@ -58,15 +59,20 @@ export interface ReportPkiPorts extends AuditLogPorts {
 const MODE = 0o644
 
 /**
- * Reports on a PKI directory for people who do not use fpki. Without `sign`, no key is used and nothing is changed but for the
- * new file; with it, the root signs the report, and the audit log records that.
+ * Reports on a PKI directory for people who do not use fpki. Without `sign`, no passphrase and no token is used, and nothing is
+ * changed but for the new file; with it, the root signs the report, and the audit log records that.
  *
- * @throws FpkiError ERR_USAGE to sign without a file; ERR_EXISTS when a file of `out` exists; as readReport, and for the root
+ * @throws FpkiError ERR_USAGE to sign without a file, and for a file in a PKI directory; ERR_EXISTS when a file of `out` exists; as readReport, and for the root
  *   key as openPkiOfRoot and openRootKey
  */
 export async function reportPki(options: ReportPkiOptions, ports: ReportPkiPorts): Promise<ReportPkiResult> {
   const { out, sign, format } = options
   if (sign && out === null) throw signsFilesOnly()
+  if (out !== null)
+    await requireOutsidePki(
+      { path: out, what: 'a report', option: 'out', directories: [options.directory] },
+      ports.files,
+    )
   for (const file of out === null ? [] : sign ? [out, `${out}.sig`] : [out])
     await requireFreeInFolder(ports.files, file, 'report', 'out')
   const report = await readReport(options, ports)

@@ -1,5 +1,5 @@
 import { describeProof } from '../backup/age.js'
-import { hierarchyOf, stateText } from '../show/hierarchy.js'
+import { hierarchyOf, isOfCompany, stateText } from '../show/hierarchy.js'
 import type { Block, Cell, Fact, ReportDocument, Section } from './document.js'
 import { SECTION_TITLES, type SectionId } from './evidence.js'
 import { findingBlocks, lintBlocks } from './finding-sections.js'
@@ -26,7 +26,7 @@ function sectionsOf(report: PkiReport): readonly Section[] {
   return [
     section('summary', summary(report)),
     section('hierarchy', [{ kind: 'picture', hierarchy }]),
-    section('keys', [keyTable(report)]),
+    section('keys', [{ kind: 'text', text: KEYS_SCOPE }, keyTable(report)]),
     section('validity', [{ kind: 'timeline', at: report.at, rows: current }]),
     section('certificates', certificateBlocks(report)),
     section('findings', findingBlocks(report)),
@@ -76,9 +76,14 @@ function day(time: string): string {
   return time.slice(0, 10)
 }
 
+/** Nobody reads keys for a report, so that it can say no more. */
+const KEYS_SCOPE =
+  'As the PKI directory has and records it. Copies elsewhere, such as backups, are not listed. No passphrase was used, and no token was opened.'
+
 function keyTable({ keys }: PkiReport): Block {
-  const rows = keys.map(({ certificate, place, text, publicKey }): readonly Cell[] => {
-    const isBad = place === 'file' || place === 'unreadable-file'
+  const rows = keys.map(({ certificate, place, file, text, publicKey }): readonly Cell[] => {
+    // A copy of a key in a token, or another key in the place of the right one, is as bad as one that is not encrypted.
+    const isBad = file !== null && place !== 'encrypted-file'
     return [
       { text: certificate },
       isBad ? { text, style: 'expiring' } : { text },
@@ -90,10 +95,11 @@ function keyTable({ keys }: PkiReport): Block {
 
 function certificateBlocks({ certificates }: PkiReport): readonly Block[] {
   if (certificates.length === 0) return [{ kind: 'text', text: 'No certificate can be read.' }]
+  const hasRoot = certificates.some(({ role, current }) => role === 'root' && current)
   return certificates.map((certificate) => ({
     kind: 'record',
     title: titleOfCertificate(certificate),
-    facts: factsOf(certificate),
+    facts: factsOf(certificate, hasRoot),
   }))
 }
 
@@ -101,19 +107,16 @@ function titleOfCertificate({ name, current }: ReportCertificate): Cell {
   return { text: current ? name : `${name} (earlier)` }
 }
 
-function factsOf(certificate: ReportCertificate): readonly Fact[] {
+function factsOf(certificate: ReportCertificate, hasRoot: boolean): readonly Fact[] {
   const { state, subject, issuer, serialHex, notBefore, notAfter, profile, keyType } = certificate
-  const signed = certificate.signedByRoot ? 'signed by the root' : 'NOT SIGNED BY THE ROOT'
+  const unsigned = hasRoot ? 'NOT SIGNED BY THE ROOT' : 'NOT CHECKED: the root certificate is missing or unreadable'
+  const isGood = certificate.signedByRoot || isOfCompany(certificate)
+  const signed = certificate.signedByRoot ? 'signed by the root' : isGood ? 'signed by another CA' : unsigned
   return [
     ['State', { text: stateText(certificate), style: state }],
     ['Profile', { text: profile }],
     ['Subject', { text: subject }],
-    [
-      'Issuer',
-      certificate.signedByRoot
-        ? { text: `${issuer} (${signed})` }
-        : { text: `${issuer} (${signed})`, style: 'expired' },
-    ],
+    ['Issuer', isGood ? { text: `${issuer} (${signed})` } : { text: `${issuer} (${signed})`, style: 'expired' }],
     ['Serial', { text: serialHex, style: 'code' }],
     ['Validity', { text: `${notBefore} to ${notAfter}` }],
     ['Key', { text: `${keyType}, signature ${certificate.signatureAlgorithm}` }],

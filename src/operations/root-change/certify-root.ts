@@ -7,6 +7,7 @@ import { beginRecords } from '../../journal/keep-records.js'
 import { runJournalled } from '../../journal/run-journalled.js'
 import { steps } from '../../journal/steps.js'
 import { type KeyAccess, rootSignerOf } from '../../keystore/root-key.js'
+import { sameOctets } from '../../pki/octets.js'
 import { encodePem } from '../../pki/pem.js'
 import { type Certificate, isIssuedBy, readPemCertificate } from '../../pki/read-certificate.js'
 import { sameRoot } from '../../pki/same-root.js'
@@ -38,6 +39,8 @@ export interface RootOrder<Command extends RootCommand> {
   /** Its file in the directory; an existing one is kept as an earlier one. */
   readonly file: string
   readonly template: CertificateTemplate
+  /** The certificate in that file when the order was planned; null: none. */
+  readonly planned: Certificate | null
   /** Checks the signed certificate before it is written; throws to refuse it. */
   check(certificate: Certificate): void
 }
@@ -58,7 +61,8 @@ interface RootWork extends IssuanceContext {
 /**
  * Issues a certificate for the key of a root with the root key of `pki`, and writes it: staged first, then moved to its place.
  *
- * @throws FpkiError as openRootKey and runJournalled do; ERR_PROFILE, ERR_CONSTRAINTS or ERR_CLOCK before the key is used;
+ * @throws FpkiError as openRootKey and runJournalled do; ERR_LOCKED when another process has replaced the file meanwhile;
+ *   ERR_PROFILE, ERR_CONSTRAINTS or ERR_CLOCK before the key is used;
  *   ERR_SIGNATURE
  */
 export async function certifyRoot<Command extends RootCommand>(
@@ -92,6 +96,7 @@ export async function certifyRoot<Command extends RootCommand>(
           warn: ports.progress.warn,
         }),
         begin: async ({ auditLog }) => {
+          await requireAsPlanned(directory, order)
           await discardStaged(directory, file)
           return beginRecords(directory, auditLog, ports.clock())
         },
@@ -107,6 +112,45 @@ export async function certifyRoot<Command extends RootCommand>(
   } finally {
     await rootSigner.close()
   }
+}
+
+/**
+ * Proves a root key that is in a file, so that nothing is signed elsewhere when it is missing or wrong, or the passphrase is. A
+ * token would ask for the PIN again.
+ *
+ * @throws FpkiError as openRootKey
+ */
+export async function proveKeyInFile(pki: OpenPki, access?: KeyAccess): Promise<void> {
+  const { directory } = pki
+  const place = access?.root.kind ?? 'recorded'
+  const isInToken = place === 'token' || (place === 'recorded' && (await isRecordedInToken(directory)))
+  if (isInToken) return
+  const rootSigner = rootSignerOf(directory, access)
+  try {
+    await openRootKey(rootSigner, pki)
+  } finally {
+    await rootSigner.close()
+  }
+}
+
+async function isRecordedInToken(directory: PkiDirectory): Promise<boolean> {
+  return (await directory.readState())?.rootKey.kind === 'pkcs11'
+}
+
+/** Nobody held the lock while a user was asked, or while the other root signed. */
+async function requireAsPlanned<Command extends RootCommand>(
+  directory: PkiDirectory,
+  { file, planned }: Pick<RootOrder<Command>, 'file' | 'planned'>,
+): Promise<void> {
+  const path = `${directory.path}/${file}`
+  const pem = await directory.read(file)
+  const current = pem === null ? null : readPemCertificate(pem, path).der
+  if (planned === null ? current === null : sameOctets(current, planned.der)) return
+  throw new FpkiError(
+    'ERR_LOCKED',
+    `Another process has replaced ${path} meanwhile.`,
+    'Nothing was signed. Run the command again if it is still needed.',
+  )
 }
 
 /** The step from which on an interrupted command can only be resumed. */

@@ -27,7 +27,7 @@ import { validityFrom } from '../../pki/validity.js'
 import { shellWord } from '../../shell-word.js'
 import { encodeTbs } from '../../signer/x509/certificate.js'
 import { type OpenPki, openPkiOfRoot } from '../open-pki.js'
-import { certifyRoot, type RootPorts } from './certify-root.js'
+import { certifyRoot, proveKeyInFile, type RootPorts } from './certify-root.js'
 import { requireNoConstraints } from './extensions.js'
 
 /** What `fpki ca cross-sign --json` prints. */
@@ -80,13 +80,15 @@ interface Direction {
   readonly template: CertificateTemplate
   /** Valid certificates that the certified root issued: they must verify with the signer through the cross-certificate. */
   readonly below: readonly Certificate[]
-  /** The existing cross-certificate, if a new one would not be valid longer; null: one is to be signed. */
+  /** The certificate in `file`; null: none. */
+  readonly planned: Certificate | null
+  /** The same, if a new one would not be valid longer; null: one is to be signed. */
   readonly existing: Certificate | null
 }
 
 /**
  * Certifies the roots of two PKI directories by each other (docs/profile.md#cross-certificates), so that who trusts one of them
- * accepts what the other has issued. Both directions are checked before either root signs. Each directory gets the
+ * accepts what the other has issued. Both directions, and keys in files, are checked before either root signs. Each directory gets the
  * certificate that its root signed; one that exists already is not signed again.
  *
  * @throws FpkiError as openPkiOfRoot and certifyRoot do; ERR_USAGE when both directories have the same root; ERR_CLOCK when
@@ -103,6 +105,8 @@ export async function crossSign(options: CrossSignOptions, ports: CrossSignPorts
     { direction: await plan(one, other, ports), access: ports.access },
     { direction: await plan(other, one, ports), access: ports.otherAccess },
   ]
+  for (const { direction, access } of directions)
+    if (direction.existing === null) await proveKeyInFile(direction.signer, access)
   const certificates: CrossSignResult['certificates'] = []
   // One after the other: both keys may be in tokens of one module.
   for (const { direction, access } of directions) {
@@ -114,13 +118,14 @@ export async function crossSign(options: CrossSignOptions, ports: CrossSignPorts
 
 async function plan(signer: OpenPki, certified: OpenPki, ports: CrossSignPorts): Promise<Direction> {
   const { root } = certified
-  const file = crossCertificateFile(fingerprintOf(root.der))
+  const file = crossCertificateFile(fingerprintOf(root.spki))
   const template = templateFor(signer.root, root, ports, file)
   const below = await issuedBelow(certified, ports.clock())
   await requireAccepted(template, signer.root, below)
   const open = await resumable(signer.directory, COMMAND, { with: certified.directory.path })
-  const existing = open === null ? await existingIn(signer, template, file) : null
-  return { signer, certified, file, template, below, existing }
+  const planned = open === null ? await existingIn(signer, template, file) : null
+  const existing = planned !== null && isLongEnough(planned, template) ? planned : null
+  return { signer, certified, file, template, below, planned, existing }
 }
 
 /** Valid until the first of both roots ends. Throws ERR_CLOCK when one of them is not valid now. */
@@ -180,7 +185,7 @@ function notAccepted(file: string, fault: string): FpkiError {
   )
 }
 
-/** null when it does not exist, or a new one would be valid at least a day longer. Throws ERR_BAD_CERTIFICATE for another one. */
+/** null when it does not exist. Throws ERR_BAD_CERTIFICATE for another certificate. */
 async function existingIn(
   { directory, root }: OpenPki,
   template: CertificateTemplate,
@@ -196,17 +201,22 @@ async function existingIn(
       `${path} is not a cross-certificate of these two roots.`,
       'Nothing was signed. Move the file away, then run the command again.',
     )
-  const gained = template.validity.notAfter.getTime() - existing.notAfter.getTime()
-  return gained < DAY ? existing : null
+  return existing
+}
+
+/** Whether a new one would not be valid at least a day longer. */
+function isLongEnough({ notAfter }: Certificate, { validity }: CertificateTemplate): boolean {
+  return validity.notAfter.getTime() - notAfter.getTime() < DAY
 }
 
 async function certify(direction: Direction, ports: RootPorts): Promise<CrossSignResult['certificates'][number]> {
-  const { signer, certified, file, template, existing } = direction
+  const { signer, certified, file, template, planned, existing } = direction
   const order = {
     command: COMMAND,
     options: { with: certified.directory.path },
     file,
     template,
+    planned,
     check: (certificate: Certificate) => requirePaths(certificate, direction, ports.clock()),
   } as const
   const { certificate, keptAs, resumed } =

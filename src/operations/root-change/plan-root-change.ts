@@ -70,7 +70,7 @@ function noticeFor(directory: string): string {
  * Plans the change to a new root: what must be signed, shipped and awaited, and when. Reads the certificates and the device register of
  * the directory, and changes nothing.
  *
- * @throws FpkiError as openPki; ERR_CLOCK; ERR_BAD_FILE when the device register cannot be read
+ * @throws FpkiError as openPki; ERR_USAGE when the change would end after the year 9999; ERR_CLOCK; ERR_BAD_FILE when the device register cannot be read
  */
 export async function planRootChange(
   options: PlanRootChangeOptions,
@@ -85,6 +85,7 @@ export async function planRootChange(
   const devices = await devicesIn(directory.path, ports)
   const steps = plannedSteps({ ...options, start, directory: directory.path, devices })
   const end = steps.at(-1)?.until ?? rfc3339(start)
+  if (!/^\d{4}-/.test(end)) throw tooFarAway()
   return {
     factory,
     directory: directory.path,
@@ -96,6 +97,11 @@ export async function planRootChange(
     steps: [...steps],
     endingBefore: await endingBefore(pki, end),
   }
+}
+
+function tooFarAway(): FpkiError {
+  const hint = 'Pass an earlier start.'
+  return new FpkiError('ERR_USAGE', 'The change would end after the year 9999.', hint, { option: 'start' })
 }
 
 /** The day, at 00:00 UTC. */

@@ -57,7 +57,9 @@ export function plannedSteps({ directory, start, rolloutDays, renewalDays, devic
       'old-gateway',
       'ship',
       first,
-      `Add the cross-certificate in ${directory} to the CA certificates of the present gateway: it then accepts devices of the new root.`,
+      'Let the present gateway accept devices of the new root. If it trusts device CAs, as an exported gateway does, add ' +
+        `the device CAs of NEW. If it trusts the old root, add the cross-certificate in ${directory} to its CA certificates; it ` +
+        'then also accepts devices of device CAs that the new root has revoked.',
     )(),
     step('update', 'ship', [start, updated], `Ship an update that makes ${all} trust both roots.`)(),
     step(
@@ -71,7 +73,8 @@ export function plannedSteps({ directory, start, rolloutDays, renewalDays, devic
       'ship',
       [updated, updated],
       'Serve the server certificate of NEW with the cross-certificate in ' +
-        `${directory} after it, so that devices without the update accept it too. Let this gateway trust the new root, with the cross-certificate in NEW for devices of the old root.`,
+        `${directory} after it, so that devices without the update accept it too. Let this gateway trust the device CAs of both ` +
+        'directories, or the new root with the cross-certificate in NEW.',
     )(),
     step(
       'renew',

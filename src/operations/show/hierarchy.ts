@@ -5,7 +5,11 @@ import type { CaStanding } from '../../directory/ca-standing.js'
 import { type CertificateFacts, type CertificateRole, certificateFacts, certificateRole } from '../../pki/describe.js'
 
 /** The states of a certificate in a picture or report. */
-export const CERTIFICATE_STATES = ['valid', 'not-yet-valid', 'expiring', 'expired', 'disabled', 'revoked'] as const
+export const CERTIFICATE_STATES = [
+  ...['valid', 'not-yet-valid', 'expiring', 'expired', 'disabled', 'revoked'],
+  /** Its signature is not that of the root, or there is no root certificate to verify it with. */
+  'unverified',
+] as const
 /** See {@link CERTIFICATE_STATES}. */
 export type CertificateState = (typeof CERTIFICATE_STATES)[number]
 
@@ -52,6 +56,8 @@ export interface Hierarchy {
   readonly at: string
   /** null: it cannot be read. */
   readonly root: HierarchyCertificate | null
+  /** What this root has signed for other roots: what they have issued is accepted with it. */
+  readonly crossCertificates: readonly HierarchyCertificate[]
   readonly servers: readonly HierarchyCertificate[]
   readonly deviceCas: readonly DeviceCaNode[]
   /** Lines of device CAs that are not among `deviceCas`. */
@@ -74,20 +80,31 @@ export function hierarchyCertificateOf(
   const { role, name, current, standing } = place
   const { subject, issuer, serialHex, notBefore, notAfter, daysLeft } = facts
   const { keyType, signatureAlgorithm, fingerprint, signedByRoot } = facts
-  const state = stateOf(facts, standing, at)
+  const state = stateOf(facts, { role, standing }, at)
   return {
     ...{ role, name, current, state, subject, issuer, serialHex, notBefore, notAfter, daysLeft },
     ...{ keyType, signatureAlgorithm, fingerprint, signedByRoot },
   }
 }
 
+/** Whether it is a root that another CA has signed: it is trusted all the same. */
+export function isOfCompany({
+  role,
+  subject,
+  issuer,
+}: Pick<HierarchyCertificate, 'role' | 'subject' | 'issuer'>): boolean {
+  return role === 'root' && subject !== issuer
+}
+
 /** What matters most is first: a revoked certificate that has expired as well is revoked. */
 function stateOf(
-  { notBefore, notAfter }: Pick<CertificateFacts, 'notBefore' | 'notAfter'>,
-  standing: CaStanding,
+  facts: Pick<CertificateFacts, 'notBefore' | 'notAfter' | 'signedByRoot' | 'subject' | 'issuer'>,
+  { role, standing }: { readonly role: CertificateRole; readonly standing: CaStanding },
   { now, warnDays }: StateAt,
 ): CertificateState {
   if (standing === 'revoked') return 'revoked'
+  const { notBefore, notAfter, signedByRoot } = facts
+  if (!signedByRoot && !isOfCompany({ ...facts, role })) return 'unverified'
   const left = Date.parse(notAfter) - now.getTime()
   if (left < 0) return 'expired'
   if (standing === 'disabled') return 'disabled'
@@ -115,6 +132,7 @@ export function hierarchyOf(
     factory,
     at,
     root: current('root')[0] ?? null,
+    crossCertificates: current('cross'),
     servers: current('tls', 'est-tls'),
     deviceCas,
     otherLines: lines.filter((line) => !placed.has(line)),
@@ -144,5 +162,7 @@ export function stateText({ state, daysLeft, notAfter }: HierarchyCertificate): 
       return 'DISABLED'
     case 'revoked':
       return 'REVOKED'
+    case 'unverified':
+      return 'NOT VERIFIED'
   }
 }

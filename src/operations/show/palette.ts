@@ -25,6 +25,7 @@ export const LIGHT: Palette = {
     expired: '#a40e26',
     disabled: '#6639ba',
     revoked: '#82071e',
+    unverified: '#a40e26',
   },
 }
 
@@ -42,12 +43,13 @@ export const DARK: Palette = {
     expired: '#ff7b72',
     disabled: '#d2a8ff',
     revoked: '#ffa198',
+    unverified: '#ff7b72',
   },
 }
 
 /**
  * The mark of each state as paths in a square of 14 units, so that nobody needs to see colours or have a font: a tick, a
- * clock, a warning triangle, a cross, a pause sign, a barred circle.
+ * clock, a warning triangle, a cross, a pause sign, a barred circle, a question mark.
  */
 export const MARKS: Readonly<Record<CertificateState, string>> = {
   valid: 'M1.5 7.5 5.5 11.5 12.5 3',
@@ -56,10 +58,16 @@ export const MARKS: Readonly<Record<CertificateState, string>> = {
   expired: 'M2 2 12 12M12 2 2 12',
   disabled: 'M4.5 2V12M9.5 2V12',
   revoked: 'M7 1a6 6 0 1 0 .01 0M2.8 11.2 11.2 2.8',
+  unverified: 'M3.8 4.6a3.2 3.2 0 1 1 4.6 2.8Q7 8.1 7 9.5M7 12V12.1',
 }
 
 /** Dashes of a box's border: unbroken for what is in use. */
-const DASHES: Partial<Record<CertificateState, string>> = { disabled: '6 3', revoked: '2 3', expired: '9 3 2 3' }
+const DASHES: Partial<Record<CertificateState, string>> = {
+  disabled: '6 3',
+  revoked: '2 3',
+  expired: '9 3 2 3',
+  unverified: '2 3',
+}
 
 /** CSS of pictures, in both colour schemes. Printed on paper, they are light. */
 export function pictureStyle(): string {

@@ -4,9 +4,9 @@ import { lineText } from './picture-box.js'
 import { shownText } from './picture-text.js'
 
 /** A hierarchy as a flowchart of Mermaid, which Git forges draw in Markdown. */
-export function hierarchyMermaid({ root, servers, deviceCas, otherLines }: Hierarchy): string {
+export function hierarchyMermaid({ root, crossCertificates, servers, deviceCas, otherLines }: Hierarchy): string {
   const below = [
-    ...servers.map((certificate) => ({ certificate, lines: [] })),
+    ...[...crossCertificates, ...servers].map((certificate) => ({ certificate, lines: [] })),
     ...deviceCas,
     ...(otherLines.length === 0 ? [] : [{ certificate: null, lines: otherLines }]),
   ]

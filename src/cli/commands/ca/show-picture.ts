@@ -26,6 +26,6 @@ export async function showPicture(
   const text = drawHierarchy(await hierarchyOfShown({ ...pki, warnDays: WARN_DAYS }, machine), format)
   if (file === '-') return io.stdout(text)
   const out = filePath(file, io)
-  await writePicture({ text, out }, machine.files)
+  await writePicture({ text, out, directories: pki.directory === null ? [] : [pki.directory] }, machine.files)
   progressOn(io, flags).note(`Wrote the picture to ${out}.`)
 }

@@ -71,12 +71,19 @@ async function readUrl({ webhook, webhookFile }: ReminderFlags, io: Io, progress
     return webhookUrl(webhook, '--webhook')
   }
   if (webhookFile !== undefined) {
+    if (/^https?:\/\//i.test(webhookFile)) throw notAFile()
     const { text, isOpenToOthers } = await readSecretFile(webhookFile, 'webhook URL', io.stdin)
     if (isOpenToOthers) progress.warn(readableByOthers('webhook URL', webhookFile))
     return webhookUrl(text, webhookFile === '-' ? 'stdin' : webhookFile)
   }
   const { FPKI_WEBHOOK } = io.env
   return FPKI_WEBHOOK ? webhookUrl(FPKI_WEBHOOK, 'FPKI_WEBHOOK') : null
+}
+
+/** Without the URL, which would be in the log of cron. */
+function notAFile(): FpkiError {
+  const hint = 'Write the URL to a file with mode 0600 and pass that, or set FPKI_WEBHOOK.'
+  return new FpkiError('ERR_USAGE', '--webhook-file expects a file, not the URL itself.', hint)
 }
 
 /** A calendar without the certificates that could not be read would lose their reminders, so it is not written then. */
@@ -86,7 +93,8 @@ async function writeReminders(report: PkiStatusResult, out: string, io: Io, prog
   }
   const text = reminderCalendar(report)
   if (text === null) return progress.warn(`The calendar ${out} was not written: it would have no reminders.`)
-  await writeCalendar({ text, out }, thisMachine(io.machine).files)
+  const directories = report.pkis.flatMap(({ directory }) => directory ?? [])
+  await writeCalendar({ text, out, directories }, thisMachine(io.machine).files)
   progress.note(`Wrote the calendar ${out}.`)
 }
 

@@ -13,6 +13,7 @@ import type { DurableFiles, Random } from '../../../ports.js'
 import { sha256 } from '../../../sha256.js'
 import { requireFreeInFolder } from '../../../storage/require-free.js'
 import { type OpenPki, openPki } from '../../open-pki.js'
+import { requireOutsidePki } from '../../outside-pki.js'
 import { requireLine } from '../lines/require-line.js'
 import { type DeviceIssuer, findDeviceIssuer } from '../open-issuer.js'
 import type { RegisterChoice } from '../open-register.js'
@@ -80,7 +81,7 @@ const MODE = 0o644
  * Reports which devices a line issued, against a list of those that were shipped. With `out`, the line's device CA signs the
  * text, and the signature is recorded in the audit log; otherwise nothing is changed.
  *
- * @throws FpkiError ERR_LINE when there is no such line; ERR_BAD_FILE for the list; ERR_EXISTS when a file of `out` exists;
+ * @throws FpkiError ERR_USAGE for a file in a PKI directory; ERR_LINE when there is no such line; ERR_BAD_FILE for the list; ERR_EXISTS when a file of `out` exists;
  *   ERR_NOT_INITIALIZED without a register; as openPki, and for the CA and its key as findDeviceIssuer and openCaKey
  */
 export async function reportDevices(
@@ -90,8 +91,11 @@ export async function reportDevices(
   checkWindow(options)
   const { out } = options
   const pki = await openPki(ports.files, options.directory, options.factory)
-  if (out !== null)
+  if (out !== null) {
+    const { directory } = options
+    await requireOutsidePki({ path: out, what: 'a report', option: 'out', directories: [directory] }, ports.files)
     for (const file of [out, `${out}.sig`]) await requireFreeInFolder(ports.files, file, 'report', 'out')
+  }
   const shipped = options.shipped === null ? null : countShipped(options.shipped)
   const { line, compared } = await readRegister(options, ports, async ({ register }) => ({
     line: await requireLine(register, { directory: options.directory, name: options.line }),

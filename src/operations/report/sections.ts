@@ -1,7 +1,7 @@
 import { counted } from '../../counted.js'
 import { dateOf } from '../../day.js'
 import { describeProof } from '../backup/age.js'
-import { hierarchyOf, stateText } from '../show/hierarchy.js'
+import { hierarchyOf, isOfCompany, stateText } from '../show/hierarchy.js'
 import type { Block, Cell, Fact, ReportDocument, Section } from './document.js'
 import { SECTION_TITLES, type SectionId } from './evidence.js'
 import { findingBlocks, lintBlocks } from './finding-sections.js'
@@ -108,17 +108,13 @@ function titleOfCertificate({ name, current }: ReportCertificate): Cell {
 function factsOf(certificate: ReportCertificate, hasRoot: boolean): readonly Fact[] {
   const { state, subject, issuer, serialHex, notBefore, notAfter, profile, keyType } = certificate
   const unsigned = hasRoot ? 'NOT SIGNED BY THE ROOT' : 'NOT CHECKED: the root certificate is missing or unreadable'
-  const signed = certificate.signedByRoot ? 'signed by the root' : unsigned
+  const isGood = certificate.signedByRoot || isOfCompany(certificate)
+  const signed = certificate.signedByRoot ? 'signed by the root' : isGood ? 'signed by another CA' : unsigned
   return [
     ['State', { text: stateText(certificate), style: state }],
     ['Profile', { text: profile }],
     ['Subject', { text: subject }],
-    [
-      'Issuer',
-      certificate.signedByRoot
-        ? { text: `${issuer} (${signed})` }
-        : { text: `${issuer} (${signed})`, style: 'expired' },
-    ],
+    ['Issuer', isGood ? { text: `${issuer} (${signed})` } : { text: `${issuer} (${signed})`, style: 'expired' }],
     ['Serial', { text: serialHex, style: 'code' }],
     ['Validity', { text: `${notBefore} to ${notAfter}` }],
     ['Key', { text: `${keyType}, signature ${certificate.signatureAlgorithm}` }],

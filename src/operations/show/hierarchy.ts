@@ -88,15 +88,24 @@ export function hierarchyCertificateOf(
   }
 }
 
+/** Whether it is a root that another CA has signed: it is trusted all the same. */
+export function isOfCompany({
+  role,
+  subject,
+  issuer,
+}: Pick<HierarchyCertificate, 'role' | 'subject' | 'issuer'>): boolean {
+  return role === 'root' && subject !== issuer
+}
+
 /** What matters most is first: a revoked certificate that has expired as well is revoked. */
 function stateOf(
-  { notBefore, notAfter, signedByRoot }: Pick<CertificateFacts, 'notBefore' | 'notAfter' | 'signedByRoot'>,
+  facts: Pick<CertificateFacts, 'notBefore' | 'notAfter' | 'signedByRoot' | 'subject' | 'issuer'>,
   { role, standing }: { readonly role: CertificateRole; readonly standing: CaStanding },
   { now, warnDays }: StateAt,
 ): CertificateState {
   if (standing === 'revoked') return 'revoked'
-  // The root is trusted, also if a company's CA has signed it.
-  if (!signedByRoot && role !== 'root') return 'unverified'
+  const { notBefore, notAfter, signedByRoot } = facts
+  if (!signedByRoot && !isOfCompany({ ...facts, role })) return 'unverified'
   const left = Date.parse(notAfter) - now.getTime()
   if (left < 0) return 'expired'
   if (standing === 'disabled') return 'disabled'

@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto'
 import { chmod, cp, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parse } from 'csv-parse/sync'
@@ -9,6 +10,8 @@ import { type PkiReport, pkiReport } from '../../../src/operations/report/model.
 import { readCertificates } from '../../../src/operations/report/read-certificates.js'
 import { readReport } from '../../../src/operations/report/read-report.js'
 import { REPORT_FORMATS, type ReportFormat, renderReport } from '../../../src/operations/report/report-pki.js'
+import { hierarchyCertificateOf } from '../../../src/operations/show/hierarchy.js'
+import { encodePem } from '../../../src/pki/pem.js'
 import { forge, put } from '../../cli/forge.js'
 import { backedUpPki, copiedPki, editJson, x509 } from '../../cli/made.js'
 import { output, temporaryDirectory } from '../../support/cli.js'
@@ -159,6 +162,11 @@ describe('the report on a PKI', () => {
     expect(report.certificates.map(({ name, state }) => [name, state])).toContainEqual(['plant.pem', 'unverified'])
     const markdown = renderReport(report, 'md')
     expect(markdown).toContain('of these: plant.pem (NOT VERIFIED)')
+    const root = new X509Certificate(await readFile(pki.path('factory_ca.pem')))
+    const forged = Buffer.from(root.raw)
+    forged[forged.length - 1] = (forged.at(-1) ?? 0) ^ 1
+    await put(pki.path('factory_ca.pem'), encodePem('CERTIFICATE', forged))
+    expect((await reportOn(pki.directory)).certificates[0]).toMatchObject({ role: 'root', state: 'unverified' })
     expect(markdown).toMatch(/c\d\["plant\.pem<br\/>[^"]*NOT VERIFIED/)
   })
 
@@ -292,6 +300,21 @@ describe('a rendered report', () => {
       Object.keys(HOSTILE).length,
     )
     expect(rows).toContainEqual(['lint', '1.8', 'Finding', `'${HOSTILE.formula}`])
+  })
+
+  test('says that another CA has signed the root of a company, which is trusted', async () => {
+    const report = await newReport()
+    const [root, ...others] = report.certificates
+    if (root === undefined) throw new Error('no root')
+    const ofCompany = { ...root, issuer: 'CN=Company', signedByRoot: false }
+    const markdown = renderReport({ ...report, certificates: [ofCompany, ...others] }, 'md')
+    expect(markdown).toContain('- Issuer: CN=Company (signed by another CA)')
+    const place = { role: 'root', name: 'factory_ca.pem', current: true, standing: 'accepted' } as const
+    const facts = { ...ofCompany, pem: '', subjectEncodings: [], serial: '', ca: true, pathLenConstraint: null }
+    const more = { keyUsage: [], extKeyUsage: [], subjectAltNames: [] }
+    const ids = { subjectKeyIdentifier: null, authorityKeyIdentifier: null }
+    const now = { now: new Date(root.notBefore), warnDays: WARN_DAYS }
+    expect(hierarchyCertificateOf({ ...facts, ...more, ...ids }, place, now).state).toBe('valid')
   })
 
   test('as Markdown has hostile names as text only', async () => {

@@ -7,6 +7,7 @@ import { decideDeviceSubject } from '../../pki/device-policy.js'
 import { keyHashOf } from '../../pki/fingerprint.js'
 import { sameOctets } from '../../pki/octets.js'
 import { type Certificate, readCertificate } from '../../pki/read-certificate.js'
+import { MAX_SERIAL_OCTETS } from '../../pki/serial.js'
 import type { Clock } from '../../ports.js'
 import { evenHex } from '../../serial-hex.js'
 import type { ServiceRegister } from '../registration/issuing-thread/calls.js'
@@ -28,8 +29,6 @@ export interface DevicePorts {
 
 /** A device that may renew, in a line. */
 export type DeviceClient = Extract<EstClient, { kind: 'device' }>
-
-const MAX_SERIAL_BITS = 160n
 
 /** Reads the client certificate of a connection, strictly: OpenSSL accepts more. */
 export function readClientCertificate(x509: X509Certificate): Certificate | EstRefused {
@@ -136,7 +135,7 @@ function strangeProblem(certificate: Certificate, { pathFault }: SigningCa, now:
   if (problem !== null) return problem
   const { serialNumber } = certificate
   // RFC 5280, 4.1.2.2. Deny lists, CRLs and OCSP could not name any other one.
-  if (serialNumber <= 0n || serialNumber >> MAX_SERIAL_BITS > 0n)
+  if (serialNumber <= 0n || serialNumber >> BigInt(8 * MAX_SERIAL_OCTETS) > 0n)
     return ['client-unknown', 'its serial number is not a positive one of at most 20 octets']
   const fault = pathFault(now)
   return fault === null ? null : ['client-unknown', `the path to its client certificate is not valid: ${fault}`]

@@ -4,7 +4,7 @@ import { FpkiError, type FpkiOption } from '../errors.js'
 import type { DurableFiles } from '../ports.js'
 import { isInDirectory, realPathOf } from './inside-directory.js'
 
-/** A file for people, which no PKI directory may get. */
+/** A file or folder that does not belong in a PKI directory. */
 export interface OutsideFile {
   readonly path: string
   /** Names it in errors: `a report`. */
@@ -16,8 +16,8 @@ export interface OutsideFile {
 }
 
 /**
- * Refuses to write a file into a PKI directory, also by way of symbolic links: there its name could be that of a certificate,
- * a key or a record that does not exist yet.
+ * Refuses to write into a PKI directory, also by way of symbolic links: a file there could take the name of a certificate, a
+ * key or a record that does not exist yet.
  *
  * @throws FpkiError ERR_USAGE
  */

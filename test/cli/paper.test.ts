@@ -252,7 +252,10 @@ describe('ca paper --restore', () => {
       '--json',
     ]
     const { stdout } = await all.home.fpki(words, { ...START, stdin })
-    expect(restorePaperResult.parse(JSON.parse(stdout))).toMatchObject({ encrypted: true, heldAgainst: 'certificate' })
+    expect(restorePaperResult.parse(JSON.parse(stdout))).toMatchObject({
+      encrypted: true,
+      checkedAgainst: 'certificate',
+    })
     await expectRecovered(all.at('back.key'), all)
   })
 

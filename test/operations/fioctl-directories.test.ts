@@ -100,11 +100,11 @@ describe.each(FIOCTL_PKIS)('the PKI directory of fioctl (root key: %s)', (pki) =
       '-out',
       csr,
     ])
-    const words = ['ca', 'sign', csr, '--pki-dir', its.directory, '--out', its.path('gw.pem')]
+    const words = ['ca', 'sign', csr, '--pki-dir', its.directory, '--out', its.path('../gw.pem')]
     // The directory remembers the token since `est authorize`.
     const { status, stderr } = await its.home.fpki(words)
     expect({ status, stderr: status === 0 ? '' : stderr }).toEqual({ status: 0, stderr: '' })
-    await expectVerified(its, 'gw.pem', 'sslserver')
+    await expectVerified(its, '../gw.pem', 'sslserver')
   })
 
   test('revoke, disable and enable work: the CRL numbers continue after number 1 of fioctl', async () => {

@@ -48,9 +48,6 @@ const STYLE = `
   .many { gap: 1.5mm } .many pre { font-size: 11pt; line-height: 1.2 } .many h1 { font-size: 11pt } .many .key { width: 70mm }
   ol { padding-left: 5mm } code { font-size: 9pt }`
 
-/** That of package.json. Without a scheme: the sheet is paper. */
-const HOMEPAGE = 'fpki.example'
-
 /** For a person to fill in. */
 const FIELDS = ['Holder', 'Witness', 'Envelope', 'Date']
 
@@ -142,7 +139,7 @@ function recoverySteps(protection: Protection): readonly string[] {
     `Type ${typed} into a file, or scan the QR codes into it.`,
     'Case, spaces, O for 0 and I for 1 do not matter, and each line ends with a checksum.',
     `<code>fpki ca paper --restore FILE --cert factory_ca.pem --out factory_ca.key</code> names each line with a typing error, and checks the key against the certificate.`,
-    `fpki ${VERSION} is at ${HOMEPAGE}, unless a copy is kept with the certificate.`,
+    `fpki is the npm package <code>fpki@${VERSION}</code>: keep a copy of it with the certificate.`,
     WITHOUT_FPKI[protection.kind],
   ]
 }

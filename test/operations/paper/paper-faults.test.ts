@@ -41,7 +41,7 @@ function linesOn(disk: MemoryDisk): string {
 }
 
 async function expectRecovered(disk: MemoryDisk): Promise<void> {
-  expect((await restore(disk, linesOn(disk))).heldAgainst).toBe('certificate')
+  expect((await restore(disk, linesOn(disk))).checkedAgainst).toBe('certificate')
   expectKey(disk)
 }
 

@@ -30,11 +30,11 @@ describe('a sheet', () => {
     for (const field of ['Holder', 'Witness', 'Envelope', 'Date']) expect(text).toContain(`<p>${field}</p>`)
   })
 
-  test("names fpki's version and home page, in one sentence for each step", async () => {
-    const { version, homepage } = JSON.parse(await readFile('package.json', 'utf8'))
+  test('names fpki as npm installs it, in one sentence for each step', async () => {
+    const { name, version } = JSON.parse(await readFile('package.json', 'utf8'))
     const steps = [...html('acme').matchAll(/<li>(.*)<\/li>/g)].map(([, step = '']) => step)
     expect(steps).toContain(
-      `fpki ${version} is at ${new URL(homepage).host}, unless a copy is kept with the certificate.`,
+      `fpki is the npm package <code>${name}@${version}</code>: keep a copy of it with the certificate.`,
     )
     // A full stop within a name is followed by a letter or a digit.
     for (const step of steps) expect(step).toMatch(/^(?:[^.]|\.(?=\S))*\.$/)

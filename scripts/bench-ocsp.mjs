@@ -1,11 +1,12 @@
 // npm run bench:ocsp [-- --seconds N] [--rounds N] [--devices N]: how many OCSP requests a second `fpki devices serve --ocsp`
 // answers beside `openssl ocsp` as a server, on one core each (taskset), with the same client, certificates and kind of key.
 // openssl closes each connection after its answer, so every request has a connection of its own; the last scene, without
-// openssl, shows what connections that stay open are worth. Both answer in turn, in rounds, so that a busy machine is busy for
-// both.
+// openssl, shows what connections that stay open are worth. All answer in turn, in rounds, so that a busy machine is busy for
+// all. `node` is the floor: a server of node:http with one constant answer (ocsp/bare.mjs); `net` has not even HTTP.
 import { openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { load } from './registration/load.mjs'
 import { benchHome, FPKI, inRounds, printComparison, startOn } from './registration/sides.mjs'
@@ -20,6 +21,7 @@ const { values } = parseArgs({
 const [ROUNDS, SECONDS, DEVICES] = [values.rounds, values.seconds, values.devices].map(Number)
 const CORE = '0'
 const CONNECTIONS = 16
+const BARE = fileURLToPath(new URL('ocsp/bare.mjs', import.meta.url))
 
 const { home, env, directory, run, fpki } = benchHome('ocsp')
 const at = (name) => join(home, name)
@@ -102,11 +104,13 @@ fpki('ca', 'create', directory, '--quiet')
 writeFileSync(at('uuids'), Array.from({ length: DEVICES }, () => `${crypto.randomUUID()}\n`).join(''))
 fpki('devices', 'issue', directory, '--from', at('uuids'), '--make-keys', '--out', at('devices'), '--quiet')
 const serials = prepareOpenssl()
-const [port, other] = [await freePort(), await freePort()]
+const [port, other, http, net] = [await freePort(), await freePort(), await freePort(), await freePort()]
 const words = ['ocsp', '-index', at('index.txt'), '-port', String(other), '-CA', join(directory, 'local-ca.pem')]
 const signer = ['-rsigner', at('responder.pem'), '-rkey', at('responder.key'), '-ndays', '1']
 const sides = {
   openssl: await start(other, 'openssl', [...words, ...signer]),
+  node: await start(http, process.execPath, [BARE, 'http', String(http)]),
+  net: await start(net, process.execPath, [BARE, 'net', String(net)]),
   fpki: await start(port, process.execPath, [FPKI, 'devices', 'serve', directory, '--ocsp', `127.0.0.1:${port}`]),
 }
 const plain = requestsFor(serials, { nonce: false, close: true })

@@ -145,6 +145,11 @@ export class FpkiError extends Error {
   }
 }
 
+/** Whether the user has interrupted the command: Ctrl-C, or a request to terminate. */
+export function isInterruption(error: unknown): boolean {
+  return error instanceof FpkiError && (error.code === 'ERR_SIGINT' || error.code === 'ERR_SIGTERM')
+}
+
 /** The `code` of a Node.js system error, such as `ENOSPC`; null for any other error. */
 export function systemErrorCode(error: unknown): string | null {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : null

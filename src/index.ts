@@ -411,6 +411,12 @@ export {
   type RenewingDevice,
 } from './operations/renewal/model.js'
 export { DEFAULT_OVERLAP, type RenewalTerms } from './operations/renewal/options.js'
+export {
+  type DrawPkiOptions,
+  drawHierarchy,
+  hierarchyOfShown,
+  type PictureFormat,
+} from './operations/report/draw-pki.js'
 export { type PkiReport, pkiReport } from './operations/report/model.js'
 export {
   REPORT_FORMATS,
@@ -456,12 +462,6 @@ export {
   certifyServerResult,
   rotateTls,
 } from './operations/servers/certify-server.js'
-export {
-  type DrawPkiOptions,
-  drawHierarchy,
-  hierarchyOfShown,
-  type PictureFormat,
-} from './operations/show/draw-pki.js'
 export type {
   Hierarchy,
   HierarchyCertificate,

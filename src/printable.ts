@@ -19,6 +19,11 @@ export function printableLines(text: string): string {
   return text.split('\n').map(printable).join('\n')
 }
 
+/** `text` escaped for XML and HTML, in elements and attributes; unprintable characters are shown as escapes. */
+export function escapeMarkup(text: string): string {
+  return printableLines(text).replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)
+}
+
 function writtenOut(character: string): string {
   const units = Array.from({ length: character.length }, (_, at) => character.charCodeAt(at))
   return units.map((unit) => `\\u${unit.toString(16).padStart(4, '0')}`).join('')

@@ -349,9 +349,10 @@ const NOT_TRIED: Readonly<Record<string, readonly string[]>> = {
     'fpki hsm list',
     'fpki hsm list --verbose --hsm-module …',
   ],
-  'a plan of years, which the tests of ca plan-root-change read': [
+  'a plan of years, or the day of a reminder, which the tests of both read': [
     'fpki ca add-device-ca … --online-ca',
     'fpki ca cross-sign … --with NEW',
+    'fpki ca cross-sign … --with OTHER-DIR',
     'fpki ca plan-root-change …',
     'fpki ca renew-root …',
     'fpki devices count …',
@@ -397,12 +398,6 @@ const NOT_TRIED: Readonly<Record<string, readonly string[]>> = {
     'fpki lines change … LINE --ca NAME.pem',
     'fpki devices publish … --foundries',
     'fpki devices publish … --nginx-map FILE',
-  ],
-  'the day of a reminder (operations/reminders/calendar.test.ts)': [
-    'fpki ca add-device-ca DIR --online-ca',
-    'fpki ca cross-sign DIR --with OTHER',
-    'fpki ca renew-root DIR',
-    'fpki est authorize DIR',
   ],
   'a device CA of an old tool': ['fpki ca add-device-ca DIR --local-ca --local-ca-filename NAME.pem'],
   'a kit with requests (docs/kit.md, run by docs-guides.test.ts)': [

@@ -4,13 +4,13 @@ import { withPassphraseFile } from './options.js'
 /** The flags that select an HSM and authenticate to it. */
 export interface HsmFlags {
   /** Passphrase of key files. */
-  readonly passphraseFile?: string
-  readonly hsmModule?: string
-  readonly hsmTokenLabel?: string
-  readonly hsmTokenSerial?: string
-  readonly hsmUri?: string
+  readonly passphraseFile?: string | undefined
+  readonly hsmModule?: string | undefined
+  readonly hsmTokenLabel?: string | undefined
+  readonly hsmTokenSerial?: string | undefined
+  readonly hsmUri?: string | undefined
   readonly hsmInitArgs?: string
-  readonly hsmPinFile?: string
+  readonly hsmPinFile?: string | undefined
   readonly hsmPin?: string
   readonly hsmPinpad?: true
   readonly hsmAllowFinalPinTry?: true

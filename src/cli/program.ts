@@ -1,5 +1,5 @@
 import { Command, CommanderError } from 'commander'
-import { FpkiError } from '../errors.js'
+import { FpkiError, isInterruption } from '../errors.js'
 import { VERSION } from '../version.js'
 import { readLine } from './line.js'
 import { addCommonOptions, normalizeBooleans } from './options.js'
@@ -131,7 +131,7 @@ Settings. An option overrides the variable, which overrides the configuration:
 async function completed(error: unknown, words: readonly string[], program: Command, io: Io): Promise<unknown> {
   if (!(error instanceof FpkiError)) return error
   if (error.code === 'ERR_UNFINISHED') return (await import('./started-with.js')).withFlags(error)
-  if (error.code !== 'ERR_SIGINT' && error.code !== 'ERR_SIGTERM') return error
+  if (!isInterruption(error)) return error
   return (await import('./interrupted.js')).interrupted(error, words, program, io)
 }
 

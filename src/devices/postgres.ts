@@ -28,7 +28,7 @@ export const POSTGRES: Engine = {
   lockFree: (query, table) => query.forUpdate(table).skipLocked(),
 }
 
-/** After this long without an answer, the server counts as away: connecting, and for any statement. */
+/** After this long without an answer, the server counts as not available: connecting, and for any statement. */
 const CONNECT_MILLISECONDS = 10_000
 const ANSWER_MILLISECONDS = 300_000
 

@@ -58,9 +58,12 @@ export const ABANDONED_FOLDER = 'abandoned'
 /** Below it: the certificate that `devices serve` issued to itself, and its key. */
 export const REGISTRATION_FOLDER = 'registration'
 
-/** The cross-certificate for the root with this fingerprint (SHA-256, hex), signed by the root of the directory. */
-export function crossCertificateFile(fingerprint: string): string {
-  return `factory_ca.cross-${fingerprint.slice(0, 8)}.pem`
+/**
+ * The cross-certificate for the root with this key (SHA-256 of its SubjectPublicKeyInfo, hex), signed by the root of the
+ * directory. A renewed root has the same key, so that its cross-certificate replaces that of the earlier one.
+ */
+export function crossCertificateFile(keyFingerprint: string): string {
+  return `factory_ca.cross-${keyFingerprint.slice(0, 8)}.pem`
 }
 
 /** Whether it is such a name. */

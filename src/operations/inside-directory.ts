@@ -8,8 +8,8 @@ export async function isInDirectory(path: string, directory: string, files: File
   return isInside(path, directory) || isInside(await realPathOf(path, files), await realPathOf(directory, files))
 }
 
-/** Without symbolic links, as far as the path exists. */
-async function realPathOf(path: string, files: Files): Promise<string> {
+/** A path without symbolic links, as far as it exists. */
+export async function realPathOf(path: string, files: Files): Promise<string> {
   const real = await files.realPath(path)
   if (real !== null || dirname(path) === path) return real ?? path
   return join(await realPathOf(dirname(path), files), basename(path))

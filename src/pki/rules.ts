@@ -9,6 +9,7 @@ import { sameOctets } from './octets.js'
 import { lifetimeOf, lifetimeText, type Profile, type ProfileExtension } from './profiles.js'
 import { sameSpki } from './public-key.js'
 import type { TbsCertificate } from './read-certificate.js'
+import { MAX_SERIAL_OCTETS } from './serial.js'
 import { ECDSA_OF_CURVE } from './signature.js'
 import { type CertificateTemplate, extensionsFor, issuerKeyIdentifier, subjectKeyIdentifier } from './template.js'
 import { latestEnd, type Validity } from './validity.js'
@@ -37,7 +38,7 @@ export const RULES: readonly Rule[] = [
     check: ({ serialNumber, serialNumberOctets }, { template }) =>
       serialNumber > 0n &&
       serialNumberOctets >= 16 &&
-      serialNumberOctets <= 20 &&
+      serialNumberOctets <= MAX_SERIAL_OCTETS &&
       serialNumber === BigInt(`0x${Buffer.from(template.serialNumber).toString('hex')}`)
         ? null
         : `unexpected serial number ${serialToHex(serialNumber)} (${serialNumberOctets} octets)`,

@@ -30,7 +30,7 @@ export function lifeMetrics(): { text(life: LifeCounts | null): Promise<string> 
   }
 }
 
-/** The metrics are most needed when something is away. */
+/** The metrics are most needed when something is not available. */
 export function notRead(error: unknown, log: Log): null {
   if (!(error instanceof FpkiError)) throw error
   log.error({ code: error.code, message: error.message }, 'register not read')

@@ -43,7 +43,7 @@ interface ServedServices {
     /** Resolves to the reason when the register can never work again; a process that starts anew may. */
     readonly failure?: Promise<FpkiError>
   }
-  /** What is going to happen to devices. Throws FpkiError when the register is away. */
+  /** What is going to happen to devices. Throws FpkiError when the register is not available. */
   life(): Promise<LifeCounts>
   close(): Promise<void>
 }

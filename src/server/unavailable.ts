@@ -4,8 +4,8 @@ const NO_KEY = 'the key of the device CA is not available'
 const NO_CA = 'the device CA cannot issue now'
 const NO_REGISTER = 'the device register is not available'
 
-/** What is away when a service for devices throws one of these; any other error is a fault of the server. */
-const AWAY: Readonly<Partial<Record<FpkiCode, string>>> = {
+/** What is not available when a service for devices throws one of these; any other error is a fault of the server. */
+const UNAVAILABLE: Readonly<Partial<Record<FpkiCode, string>>> = {
   ERR_STORAGE: NO_REGISTER,
   ERR_LOCKED: NO_REGISTER,
   ERR_UNFINISHED: NO_REGISTER,
@@ -25,7 +25,7 @@ const AWAY: Readonly<Partial<Record<FpkiCode, string>>> = {
   ERR_API: 'the Factory API is not available',
 }
 
-/** What is away, as a clause; null: nothing is, the server is at fault. */
-export function whatIsAway({ code }: FpkiError): string | null {
-  return AWAY[code] ?? null
+/** What is not available, as a clause; null: the server itself is at fault. */
+export function whatIsUnavailable({ code }: FpkiError): string | null {
+  return UNAVAILABLE[code] ?? null
 }

@@ -1,29 +1,53 @@
 import { X509Certificate } from 'node:crypto'
-import { mkdtemp, readFile, rename } from 'node:fs/promises'
+import { chmod, copyFile, mkdtemp, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { connect, createServer } from 'node:tls'
 import { beforeAll, describe, expect, inject, test } from 'vitest'
-import { crossSignResult } from '../../src/index.js'
-import { type Home, homeAt, newHome, output } from '../support/cli.js'
+import { crossSignResult, showAuditLogResult, verifyPkiResult } from '../../src/index.js'
+import { type Home, homeAt, newHome, output, runProgram } from '../support/cli.js'
+import { copiedPki, editJson } from './made.js'
 import { type Pki, pairOfRoots } from './root-pair.js'
 
-/** The trust anchor and intermediates with which openssl verifies, and its answer. */
-async function verifies(file: string, root: string, untrusted: readonly string[]): Promise<boolean> {
+/** Which of the files openssl verifies with a trust anchor and intermediates. */
+async function verified(files: readonly string[], root: string, untrusted: readonly string[]) {
   const words = untrusted.flatMap((path) => ['-untrusted', path])
-  const answer = await output('openssl', ['verify', '-x509_strict', '-CAfile', root, ...words, file]).catch(() => '')
-  return answer.includes('OK')
+  const { stdout } = await runProgram('openssl', ['verify', '-x509_strict', '-CAfile', root, ...words, ...files])
+  return files.filter((file) => stdout.includes(`${file}: OK\n`))
 }
 
 describe.each([
   ['of the same name', 'acme'],
   ['of another factory', 'beta'],
 ])('roots %s', (_, factory) => {
+  let home: Home
   let older: Pki
   let newer: Pki
 
   beforeAll(async () => {
-    const home = homeAt(await mkdtemp(join(inject('originals'), 'roots-')))
+    home = homeAt(await mkdtemp(join(inject('originals'), 'roots-')))
     ;({ older, newer } = await pairOfRoots(home, factory))
+  })
+
+  test('sign nothing again, and each audit log has what its root signed', async () => {
+    const before = await readFile(older.cross)
+    const again = await crossSigned(home, newer, older)
+    expect(again.certificates.map(({ existed, directory }) => [existed, directory])).toEqual([
+      [true, newer.directory],
+      [true, older.directory],
+    ])
+    expect(await readFile(older.cross)).toEqual(before)
+    for (const { directory, cross } of [older, newer]) {
+      const { stdout } = await home.fpki(['ca', 'log', directory, '--json'])
+      const { lines } = showAuditLogResult.parse(JSON.parse(stdout))
+      const signed = lines.filter(({ command }) => command === 'ca cross-sign')
+      const serial = BigInt(`0x${new X509Certificate(await readFile(cross)).serialNumber}`).toString()
+      expect(signed.map(({ certificates }) => certificates[0]?.serial)).toEqual([serial])
+      const verified = await home.fpki(['ca', 'verify', directory, '--offline', '--json'])
+      const { findings } = verifyPkiResult.parse(JSON.parse(verified.stdout))
+      const wrong = findings.filter(({ status }) => status === 'warning' || status === 'failure')
+      expect(wrong.map(({ code }) => code)).toEqual(['backup.none'])
+      expect(await home.fpki(['lint', directory, '--strict', '--quiet'])).toMatchObject({ status: 0 })
+    }
   })
 
   test('each root accepts the devices and servers of the other with the cross-certificate, and not without', async () => {
@@ -31,16 +55,13 @@ describe.each([
       [older, newer],
       [newer, older],
     ] as const) {
-      for (const { file, chain } of [
-        { file: foreign.device, chain: [foreign.path('local-ca.pem')] },
-        { file: foreign.path('tls-crt'), chain: [] },
-      ]) {
-        expect(await verifies(file, trusted.path('factory_ca.pem'), [...chain, trusted.cross])).toBe(true)
-        expect(await verifies(file, trusted.path('factory_ca.pem'), chain)).toBe(false)
-        // The other direction does not help: its issuer is the root that is not trusted.
-        expect(await verifies(file, trusted.path('factory_ca.pem'), [...chain, foreign.cross])).toBe(false)
-        expect(await verifies(file, foreign.path('factory_ca.pem'), chain)).toBe(true)
-      }
+      const files = [foreign.device, foreign.path('tls-crt')]
+      const [root, ca] = [trusted.path('factory_ca.pem'), foreign.path('local-ca.pem')]
+      expect(await verified(files, root, [ca, trusted.cross])).toEqual(files)
+      expect(await verified(files, root, [ca])).toEqual([])
+      // The other direction does not help: its issuer is the root that is not trusted.
+      expect(await verified(files, root, [ca, foreign.cross])).toEqual([])
+      expect(await verified(files, foreign.path('factory_ca.pem'), [ca])).toEqual(files)
     }
   })
 
@@ -137,54 +158,42 @@ async function handshake(device: Pki, gateway: Pki, crossing: { client: boolean;
   }
 }
 
-test('signs nothing again, and each audit log has what its root signed', async () => {
+test('a renewed root keeps its cross-certificates', async () => {
   const home = await newHome()
   const { older, newer } = await pairOfRoots(home, 'acme')
-  const before = await readFile(older.cross)
-  const again = await crossSigned(home, newer, older)
-  expect(again.certificates.map(({ existed, directory }) => [existed, directory])).toEqual([
-    [true, newer.directory],
-    [true, older.directory],
-  ])
-  expect(await readFile(older.cross)).toEqual(before)
-  for (const { directory, cross } of [older, newer]) {
-    const { stdout } = await home.fpki(['ca', 'log', directory, '--json'])
-    const { lines } = JSON.parse(stdout)
-    const signed = lines.filter(({ command }: { command: string }) => command === 'ca cross-sign')
-    const serial = BigInt(`0x${new X509Certificate(await readFile(cross)).serialNumber}`).toString()
-    expect(signed.map(({ certificates }: { certificates: { serial: string }[] }) => certificates[0]?.serial)).toEqual([
-      serial,
-    ])
-    const verified = await home.fpki(['ca', 'verify', directory, '--offline', '--json'])
-    const { findings } = JSON.parse(verified.stdout)
-    const wrong = findings.filter(({ status }: { status: string }) => ['warning', 'failure'].includes(status))
-    expect(wrong.map(({ code }: { code: string }) => code)).toEqual(['backup.none'])
-    expect(await home.fpki(['lint', directory, '--strict', '--quiet'])).toMatchObject({ status: 0 })
-  }
+  await home.fpki(['ca', 'renew-root', newer.directory, '--yes', '--quiet'])
+  const again = await crossSigned(home, older, newer)
+  expect(again.certificates.map(({ existed }) => existed)).toEqual([true, true])
+  // What the renewed root issues is accepted with the cross-certificate for the earlier one, which has its key.
+  const files = [newer.path('tls-crt')]
+  expect(await verified(files, older.path('factory_ca.pem'), [older.cross])).toEqual(files)
 })
 
 test('refuses a directory as the other root of itself, and signs nothing', async () => {
-  const home = await newHome()
-  await home.fpki(['ca', 'create', join(home.path, 'acme'), '--quiet'])
-  const directory = join(home.path, 'acme')
+  const { home, directory } = await copiedPki()
   const ended = await home.fpki(['ca', 'cross-sign', directory, '--with', directory])
   expect(ended).toMatchObject({ status: 2, stdout: '' })
   expect(ended.stderr).toContain('have the same root key')
 })
 
-test('says what is signed when the key of the other root cannot be used, and completes the rest later', async () => {
+test('says what is signed when the token of the other root cannot be used, and completes the rest later', async () => {
   const home = await newHome()
   const [one, other] = [join(home.path, 'acme'), join(home.path, 'beta')]
   for (const directory of [one, other]) await home.fpki(['ca', 'create', directory, '--quiet'])
-  await rename(join(other, 'factory_ca.key'), join(home.path, 'away'))
+  // A key in a file is tried before anything is signed.
+  const state = join(other, '.fpki/state.json')
+  await copyFile(state, join(home.path, 'state.json'))
+  await chmod(state, 0o600)
+  const place = { kind: 'pkcs11', module: '/missing.so', tokenLabel: 'safe', tokenSerial: '0a1b' }
+  await editJson(state, (content) => ({ ...content, rootKey: { ...place, keyLabel: 'root-ca', keyId: '01' } }))
   const words = ['ca', 'cross-sign', one, '--with', other]
   const ended = await home.fpki([...words, '--quiet'])
-  expect(ended).toMatchObject({ status: 6, stdout: '' })
-  expect(ended.stderr).toContain('/beta/factory_ca.key is missing.')
+  expect(ended).toMatchObject({ status: 5, stdout: '' })
+  expect(ended.stderr).toContain('/missing.so')
   expect(ended.stderr).toMatch(
     / factory_ca\.cross-[0-9a-f]{8}\.pem in \S+\/acme is signed; run the same command again for the other one\.\n$/,
   )
-  await rename(join(home.path, 'away'), join(other, 'factory_ca.key'))
+  await copyFile(join(home.path, 'state.json'), state)
   const { certificates } = crossSignResult.parse(JSON.parse((await home.fpki([...words, '--json'])).stdout))
   expect(certificates.map(({ existed }) => existed)).toEqual([true, false])
 })

@@ -107,7 +107,7 @@ describe('ca export --p12', () => {
     expect(found([PASSPHRASE, ...(await secretForms(home.path))], stdout + stderr)).toEqual([])
   })
 
-  test('refuses the root, an unknown CA, an existing file and a missing passphrase', async () => {
+  test('refuses the root, an unknown CA, a missing passphrase, an existing file and one in the PKI directory', async () => {
     const { home, directory, out, words } = await scene()
     const named = (name: string) => ['ca', 'export', directory, '--p12', name, '--out', out]
     for (const name of ['factory_ca', 'factory_ca.pem']) {
@@ -120,6 +120,8 @@ describe('ca export --p12', () => {
       code: 'ERR_PASSPHRASE',
       names: ['No passphrase given for the new PKCS#12 file'],
     })
+    const inside = ['ca', 'export', directory, '--p12', 'local-ca', '--out', join(directory, 'site-b.key')]
+    await expectRefusal(home, inside, { status: 2, code: 'ERR_USAGE', names: ['it is in the PKI directory'] }, START)
     await writeFile(out, 'mine')
     await expectRefusal(home, words, { status: 3, code: 'ERR_EXISTS', names: ['ca.p12'] }, START)
   })

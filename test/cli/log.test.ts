@@ -226,6 +226,16 @@ describe('ca log verify reports the line', () => {
     for (const name of ['tls-crt', '.fpki/log.jsonl', '.fpki/log.head']) expect(after[name]).toBe(forged[name])
   })
 
+  test('and a signature that cannot be verified without the root certificate', async () => {
+    const made = await copiedPki()
+    await rm(made.path('factory_ca.pem'))
+    expect(await verified(made)).toMatchObject({
+      status: 6,
+      codes: ['bad-signature'],
+      told: expect.stringContaining('factory_ca.pem is missing'),
+    })
+  })
+
   test('and an earlier log that lacks a certificate in the directory', async () => {
     const made = await copiedPki()
     const earlier = join(made.home.path, 'earlier')

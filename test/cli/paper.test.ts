@@ -1,12 +1,13 @@
 import { chmod, copyFile, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { printPaperResult } from '../../src/operations/paper/print-paper.js'
 import { restorePaperResult } from '../../src/operations/paper/restore-paper.js'
+import { type Browser, startBrowser } from '../support/browser.js'
 import { newHome, output } from '../support/cli.js'
 import { linesOf, print } from '../support/paper.js'
-import { copiedPki, editJson, type Made, madePki, x509 } from './made.js'
+import { copiedPki, editJson, type Made, x509 } from './made.js'
 import { expectRefusal, expectWords } from './refusal.js'
 import { found, secretForms } from './secret-forms.js'
 import { onTerminal } from './terminal.js'
@@ -53,11 +54,18 @@ async function expectRecovered(path: string, made: Pick<Made, 'path'>): Promise<
 }
 
 describe('a printed sheet', () => {
+  let browser: Browser
+
+  beforeAll(async () => {
+    browser = await startBrowser()
+  })
+  afterAll(() => browser.close())
+
   test('is one A4 page with a QR code that OpenSSL and fpki read', async () => {
     const all = await printedScene()
     const { home, at, withCert } = all
     expect((await stat(at('s.html'))).mode & 0o777).toBe(0o600)
-    const { pages, size, scanned, text, blank } = await print(at('s.html'))
+    const { pages, size, scanned, text, blank } = await print(browser, at('s.html'))
     expect({ pages, size }).toEqual({ pages: 1, size: [210, 297] })
     expect(blank).toBeGreaterThan(0.02)
     expect(blank).toBeLessThan(0.1)
@@ -83,7 +91,7 @@ describe('a printed sheet', () => {
     // In a process of its own: within the test, key derivation uses fewer iterations.
     const { status } = await home.spawn(['ca', 'paper', directory, '--out', at('s.html')], START)
     expect(status).toBe(0)
-    const { scanned } = await print(at('s.html'))
+    const { scanned } = await print(browser, at('s.html'))
     const structure = await output('openssl', ['asn1parse'], { stdin: scanned })
     for (const part of ['PBES2', 'PBKDF2', 'hmacWithSHA256', 'aes-256-cbc', 'INTEGER           :0927C0'])
       expect(structure).toContain(part)
@@ -95,7 +103,7 @@ describe('a printed sheet', () => {
     expect(all.names).toEqual([1, 2, 3, 4, 5].map((number) => `sheet-${number}.html`))
     const scans: string[] = []
     for (const name of ['sheet-5.html', 'sheet-1.html', 'sheet-3.html']) {
-      const { pages, scanned } = await print(join(all.at('sheets'), name))
+      const { pages, scanned } = await print(browser, join(all.at('sheets'), name))
       expect(pages).toBe(1)
       scans.push(scanned)
     }
@@ -111,25 +119,15 @@ describe('a printed sheet', () => {
     const name = `<b>${'W'.repeat(52)}"&'</b>`
     const key = join(directory, 'factory_ca.key')
     await copyFile(join(FIXTURES, 'sec1-p521.key'), key)
+    const subject = `/CN=Factory-CA/OU=${name.replaceAll('/', '\\/')}`
     await output('openssl', [
-      ...[
-        'req',
-        '-x509',
-        '-new',
-        '-key',
-        key,
-        '-days',
-        '9',
-        '-utf8',
-        '-subj',
-        `/CN=Factory-CA/OU=${name.replaceAll('/', '\\/')}`,
-      ],
+      ...['req', '-x509', '-new', '-key', key, '-days', '9', '-utf8', '-subj', subject],
       ...['-out', join(directory, 'factory_ca.pem')],
     ])
     await chmod(key, 0o400)
     const words = ['ca', 'paper', directory, '--shares', '2/2', '--out', join(home.path, 'sheets')]
     expect((await home.fpki(words)).stderr).toBe('')
-    const { pages, scanned, text } = await print(join(home.path, 'sheets', 'sheet-2.html'))
+    const { pages, scanned, text } = await print(browser, join(home.path, 'sheets', 'sheet-2.html'))
     expect(pages).toBe(1)
     // In the text of the page, the mark stands within the second line of the title.
     expect(text.replace(/\s|SHARE 2 OF 2/g, '')).toContain(name)
@@ -182,6 +180,8 @@ describe('ca paper', () => {
     await expectRefusal(home, ['ca', 'paper', directory, '--shares', '2/4', '--out', at('sheets')], exists)
     const one = { status: 3, code: 'ERR_EXISTS', names: ['sheet-3.html'] }
     await expectRefusal(home, ['ca', 'paper', directory, '--plain', '--out', at('sheets/sheet-3.html')], one)
+    const inside = { status: 2, code: 'ERR_USAGE', names: ['a sheet', 'in the PKI directory'] }
+    await expectRefusal(home, ['ca', 'paper', directory, '--plain', '--out', join(directory, 'est-tls-crt')], inside)
   })
 
   test('refuses a key in a token', async () => {
@@ -252,7 +252,10 @@ describe('ca paper --restore', () => {
       '--json',
     ]
     const { stdout } = await all.home.fpki(words, { ...START, stdin })
-    expect(restorePaperResult.parse(JSON.parse(stdout))).toMatchObject({ encrypted: true, heldAgainst: 'certificate' })
+    expect(restorePaperResult.parse(JSON.parse(stdout))).toMatchObject({
+      encrypted: true,
+      checkedAgainst: 'certificate',
+    })
     await expectRecovered(all.at('back.key'), all)
   })
 
@@ -370,7 +373,7 @@ describe('ca paper --restore', () => {
 })
 
 async function encryptedPki(): Promise<Made> {
-  const made = await madePki()
+  const made = await copiedPki()
   const path = made.path('factory_ca.key')
   const pem = await output('openssl', ['pkcs8', '-topk8', '-in', path, '-passout', 'env:P'], { env: { P: PASSPHRASE } })
   await rm(path)

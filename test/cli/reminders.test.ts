@@ -1,11 +1,11 @@
-import { chmod, readFile, stat, symlink, unlink, writeFile } from 'node:fs/promises'
+import { chmod, readdir, readFile, stat, symlink, unlink, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import ICAL from 'ical.js'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { pkiStatusResult } from '../../src/operations/audit/status-pki.js'
-import { output } from '../support/cli.js'
+import { newHome, output } from '../support/cli.js'
 import { forge, put } from './forge.js'
 import { copiedPki } from './made.js'
 
@@ -63,6 +63,13 @@ describe('ca status --ics', () => {
     }
     expect(await readFile(foreign, 'utf8')).toBe(text)
     expect((await write('-')).status).toBe(2)
+    // There, its name could be that of a certificate which does not exist yet.
+    await symlink(pki.directory, join(pki.home.path, 'way'))
+    for (const file of [pki.path('est-tls-crt'), join(pki.home.path, 'way', 'est-tls-crt')]) {
+      const { status, stderr } = await write(file)
+      expect({ status, stderr }).toMatchObject({ status: 2, stderr: expect.stringContaining('in the PKI directory') })
+    }
+    expect(await readdir(pki.directory)).not.toContain('est-tls-crt')
   })
 
   test('keeps the calendar when a certificate is unreadable', async () => {
@@ -148,10 +155,11 @@ describe('ca status --webhook', () => {
     ['', 'it is not an https:// URL'],
     ['\u0007', 'it contains a control character'],
   ])('refuses %j, and does not repeat it', async (start, problem) => {
-    const pki = await copiedPki()
+    // Before anything is read.
+    const home = await newHome()
     for (const given of [{ env: { FPKI_WEBHOOK: `${start}${SECRET}` } }, { stdin: `${start}${SECRET}` }]) {
       const flags = 'stdin' in given ? ['--webhook-file', '-'] : []
-      const { status, stdout, stderr } = await pki.home.fpki(['ca', 'status', '--verbose', ...flags], given)
+      const { status, stdout, stderr } = await home.fpki(['ca', 'status', '--verbose', ...flags], given)
       expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
       expect(stderr).toContain(problem)
       expect(stderr).not.toContain(SECRET)
@@ -159,11 +167,14 @@ describe('ca status --webhook', () => {
   })
 
   test('refuses flags that contradict each other', async () => {
-    const { home, directory } = await copiedPki()
-    const run = (...words: string[]) => home.fpki(['ca', 'status', directory, ...words])
+    const home = await newHome()
+    const run = (...words: string[]) => home.fpki(['ca', 'status', ...words])
     expect(await run('--webhook-format', 'slack')).toMatchObject({ status: 2, stdout: '' })
     const both = await run('--webhook', `https://chat.example/${SECRET}`, '--webhook-file', 'url')
     expect(both.status).toBe(2)
     expect(both.stderr).not.toContain(SECRET)
+    const mistaken = await run('--webhook-file', `https://chat.example/${SECRET}`)
+    expect(mistaken).toMatchObject({ status: 2, stderr: expect.stringContaining('expects a file') })
+    expect(mistaken.stderr).not.toContain(SECRET)
   })
 })

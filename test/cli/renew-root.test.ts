@@ -1,12 +1,12 @@
 import { X509Certificate } from 'node:crypto'
-import { chmod, cp, readdir, readFile, writeFile } from 'node:fs/promises'
+import { copyFile, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { crossSignResult, renewRootResult } from '../../src/index.js'
-import { type Home, newHome, output } from '../support/cli.js'
-import { fioctlToken, homeWith } from '../support/token.js'
-import { FIOCTL_PKIS, fioctlPath } from '../support/transcript.js'
-import { backedUpPki, copiedPki } from './made.js'
+import { output, temporaryDirectory } from '../support/cli.js'
+import { copiedFioctlPki } from '../support/fioctl-pki.js'
+import { FIOCTL_PKIS } from '../support/transcript.js'
+import { backedUpPki, copiedPki, type Made, madePki } from './made.js'
 import { modes, snapshot } from './snapshot.js'
 
 const ROOT = 'factory_ca.pem'
@@ -22,6 +22,15 @@ async function expectBothVerify(directory: string, files: readonly string[]): Pr
     const answer = await output('openssl', ['verify', '-x509_strict', '-CAfile', join(directory, root), ...paths])
     expect(answer).toBe(paths.map((path) => `${path}: OK\n`).join(''))
   }
+}
+
+/** A PKI with encrypted keys, and the file with their passphrase. */
+async function encryptedPki(): Promise<Made> {
+  const file = join(await temporaryDirectory(), 'passphrase')
+  await writeFile(file, 'nine lives of a fish\n', { mode: 0o600 })
+  const made = await madePki(['--encrypt-keys', '--passphrase-file', file])
+  await copyFile(file, join(made.home.path, 'passphrase'))
+  return made
 }
 
 test('asks for confirmation, and --dry-run changes nothing', async () => {
@@ -64,18 +73,8 @@ test('renews the certificate, and the PKI works on with it and with a Factory AP
 })
 
 describe.each(FIOCTL_PKIS)('a PKI of fioctl, %s', (pki) => {
-  async function copied(): Promise<{ home: Home; directory: string; flags: readonly string[] }> {
-    const token = pki === 'hsm' ? await fioctlToken() : null
-    const home = token === null ? await newHome() : await homeWith(token, '1234')
-    const directory = join(home.path, 'pki')
-    await cp(fioctlPath(pki, 'pki'), directory, { recursive: true })
-    await chmod(directory, 0o700)
-    for (const name of await readdir(directory)) await chmod(join(directory, name), 0o400)
-    return { home, directory, flags: token?.flags ?? [] }
-  }
-
   test('keeps its key identifier, and signs for an encrypted root and is signed by it', async () => {
-    const { home, directory, flags } = await copied()
+    const { home, directory, flags } = await copiedFioctlPki(pki)
     const ended = await home.fpki(['ca', 'renew-root', directory, '--yes', '--quiet', ...flags])
     expect(ended).toMatchObject({ status: 0 })
     const identifier = async (file: string) =>
@@ -92,11 +91,8 @@ describe.each(FIOCTL_PKIS)('a PKI of fioctl, %s', (pki) => {
     expect(exported).toMatchObject({ status: 0 })
     const { findings } = JSON.parse((await home.fpki(['ca', 'verify', kit, '--offline', '--json'])).stdout)
     expect(findings.filter(({ file }: { file: string | null }) => file === ROOT)).toEqual([])
-    const passphrase = join(home.path, 'passphrase')
-    await writeFile(passphrase, 'nine lives of a fish\n', { mode: 0o600 })
-    const other = join(home.path, 'next')
-    const words = ['--factory', 'next', '--encrypt-keys', '--passphrase-file', passphrase, '--quiet']
-    expect(await home.fpki(['ca', 'create', other, ...words])).toMatchObject({ status: 0 })
+    const { directory: other, home: elsewhere } = await copiedPki(encryptedPki)
+    const passphrase = join(elsewhere.path, 'passphrase')
     const signed = await home.fpki([
       ...['ca', 'cross-sign', directory, '--with', other, '--with-passphrase-file', passphrase, '--json', ...flags],
     ])

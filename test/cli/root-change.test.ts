@@ -1,45 +1,55 @@
-import { writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { basename, join } from 'node:path'
 import { expect, test } from 'vitest'
+import { pkiDirectory } from '../../src/directory/pki-directory.js'
 import { planRootChangeResult, renewRootResult } from '../../src/index.js'
+import { durableFiles } from '../../src/storage/files.js'
+import { nodeFileSystem } from '../../src/storage/node-file-system.js'
 import { output } from '../support/cli.js'
-import { selfSigned } from '../support/company.js'
+import { type RootWords, selfSigned } from '../support/company.js'
 import { recordDevices, uuidNumber } from '../support/device-register.js'
 import { editJournal } from '../support/journal.js'
+import { forge } from './forge.js'
 import { copiedPki, type Made } from './made.js'
 import { expectRefusal } from './refusal.js'
 import { snapshot } from './snapshot.js'
 
 const CA = ['keyUsage=critical,keyCertSign,cRLSign', 'subjectKeyIdentifier=hash']
 
-/** A PKI with a root that OpenSSL has made, beside that of acme. */
-async function besideAcme(made: Made, factory: string, extensions: readonly string[]): Promise<string> {
-  const { key, certificate } = await selfSigned({ subject: `/CN=Factory-CA/OU=${factory}`, extensions })
-  const directory = join(made.home.path, 'other')
-  const state = ['--state-dir', join(made.home.path, 'state-2'), '--factory', factory]
-  const words = ['--root-cert', certificate, '--root-key', key, '--tls-name', 'gw.example', '--quiet', ...state]
-  expect(await made.home.fpki(['ca', 'create', directory, ...words])).toMatchObject({ status: 0 })
+/** A PKI directory with a root that OpenSSL has made, and nothing else, beside that of acme. */
+async function besideAcme(
+  { home }: Made,
+  factory: string,
+  { extensions, ...more }: RootWords & { readonly extensions: readonly string[] },
+): Promise<string> {
+  const subject = `/CN=Factory-CA/OU=${factory}`
+  const { key, certificate } = await selfSigned({ subject, extensions: [...CA, ...extensions], ...more })
+  const directory = join(home.path, 'other')
+  await mkdir(directory, { mode: 0o700 })
+  for (const [from, name] of [
+    [key, 'factory_ca.key'],
+    [certificate, 'factory_ca.pem'],
+  ] as const)
+    await writeFile(join(directory, name), await readFile(from), { mode: 0o400 })
   return directory
 }
 
 test('a root with constraints is not certified by another, since the cross-certificate would not have them', async () => {
   const made = await copiedPki()
   const constraint = 'nameConstraints=permitted;DNS:gw.example'
-  const other = await besideAcme(made, 'acme', [...CA, 'basicConstraints=critical,CA:TRUE', constraint])
+  const other = await besideAcme(made, 'acme', { extensions: ['basicConstraints=critical,CA:TRUE', constraint] })
+  const refusal = { status: 6, code: 'ERR_CONSTRAINTS', names: [other, 'nameConstraints'] }
   for (const [one, two] of [
     [made.directory, other],
     [other, made.directory],
-  ] as const) {
-    const refusal = { status: 6, code: 'ERR_CONSTRAINTS', names: [other, 'nameConstraints'] }
+  ] as const)
     await expectRefusal(made.home, ['ca', 'cross-sign', one, '--with', two], refusal)
-  }
-  const refusal = { status: 6, code: 'ERR_CONSTRAINTS', names: [other, 'nameConstraints'] }
   await expectRefusal(made.home, ['ca', 'renew-root', other, '--yes'], refusal)
 })
 
 test('a path length of the signing root that clients would find exceeded is noticed before anything is signed', async () => {
   const made = await copiedPki()
-  const other = await besideAcme(made, 'beta', [...CA, 'basicConstraints=critical,CA:TRUE,pathlen:1'])
+  const other = await besideAcme(made, 'beta', { extensions: ['basicConstraints=critical,CA:TRUE,pathlen:1'] })
   // The cross-certificate counts, and the device CA below it.
   const names = ['path length constraint exceeded', 'Refusing to sign factory_ca.cross-']
   const refusal = { status: 6, code: 'ERR_CONSTRAINTS', names }
@@ -48,7 +58,7 @@ test('a path length of the signing root that clients would find exceeded is noti
 
 test('a root of the same name with a path length certifies another, since self-issued certificates do not count', async () => {
   const made = await copiedPki()
-  const other = await besideAcme(made, 'acme', [...CA, 'basicConstraints=critical,CA:TRUE,pathlen:1'])
+  const other = await besideAcme(made, 'acme', { extensions: ['basicConstraints=critical,CA:TRUE,pathlen:1'] })
   const ended = await made.home.fpki(['ca', 'cross-sign', made.directory, '--with', other, '--json'])
   expect(ended).toMatchObject({ status: 0 })
   const { certificates } = JSON.parse(ended.stdout)
@@ -112,37 +122,22 @@ test('`ca import-root --remove-key` finds the key in the snapshots of earlier ro
   await renewed(made)
   const before = await keysIn(made)
   expect(before.length).toBeGreaterThan(2)
-  const { durableFiles } = await import('../../src/storage/files.js')
-  const { nodeFileSystem } = await import('../../src/storage/node-file-system.js')
-  const { pkiDirectory } = await import('../../src/directory/pki-directory.js')
   const directory = pkiDirectory(durableFiles(nodeFileSystem()), made.directory)
   await directory.removeFromSnapshots('factory_ca.key', 'of-root')
   expect(await keysIn(made)).toEqual(['factory_ca.key'])
 })
 
 async function keysIn({ directory }: Made): Promise<readonly string[]> {
-  const found = await output('find', [directory, '-name', 'factory_ca.key'])
-  return found
-    .trim()
-    .split('\n')
-    .map((path) => path.slice(directory.length + 1))
+  const all = await readdir(directory, { recursive: true })
+  return all.filter((path) => basename(path) === 'factory_ca.key')
 }
 
 test('a plan has dates, the number of devices, and says first that a root is set once', async () => {
   const made = await copiedPki()
   await recordDevices(made.directory, [{ uuid: uuidNumber(1) }, { uuid: uuidNumber(2) }])
   const before = await snapshot(made.directory)
-  const words = [
-    'ca',
-    'plan-root-change',
-    made.directory,
-    '--start',
-    '2030-01-01',
-    '--rollout',
-    '90',
-    '--renewal',
-    '365',
-  ]
+  const days = ['--start', '2030-01-01', '--rollout', '90', '--renewal', '365']
+  const words = ['ca', 'plan-root-change', made.directory, ...days]
   const { stdout, status } = await made.home.fpki(words)
   expect(status).toBe(0)
   expect(stdout.split('\n')[0]).toContain('sets the root of a factory once')
@@ -160,9 +155,36 @@ test('a plan has dates, the number of devices, and says first that a root is set
     ['renew', '2030-04-01', '2031-04-01'],
     ['retire', '2031-04-01', '2031-04-01'],
   ])
+  // A gateway must not trust a root without need (docs/gateway.md).
+  const ofGateways = steps.filter(({ id }) => id.endsWith('-gateway')).map(({ what }) => what)
+  expect(ofGateways).toEqual([
+    expect.stringMatching(/device CAs of NEW.*that the new root has revoked/),
+    expect.stringContaining('trust the device CAs of both directories, or'),
+  ])
   expect({ late, endingBefore }).toEqual({ late: false, endingBefore: [] })
   expect(Math.floor((Date.parse(root.notAfter) - Date.parse(latestStart)) / 86_400_000)).toBe(455)
   expect(await snapshot(made.directory)).toEqual(before)
+})
+
+test('a plan that would end after the year 9999 is refused', async () => {
+  const { home, directory } = await copiedPki()
+  const refusal = { status: 2, code: 'ERR_USAGE', names: ['9999', '--start'] }
+  await expectRefusal(home, ['ca', 'plan-root-change', directory, '--start', '9999-12-31'], refusal)
+})
+
+test('a renewed root has no usage that the earlier one lacks', async () => {
+  const made = await copiedPki()
+  const narrow = ['keyUsage=critical,keyCertSign', 'extendedKeyUsage=clientAuth', 'subjectKeyIdentifier=hash']
+  const extensions = ['basicConstraints=critical,CA:TRUE,pathlen:2', ...narrow]
+  await forge(made, 'factory_ca.pem', { extensions, key: 'factory_ca.key' })
+  await renewed(made)
+  const names = 'keyUsage,extendedKeyUsage,basicConstraints'
+  const text = await output('openssl', ['x509', '-noout', '-in', made.path('factory_ca.pem'), '-ext', names])
+  expect(text.split('\n').map((line) => line.trim())).toEqual([
+    ...['X509v3 Key Usage: critical', 'Certificate Sign'],
+    ...['X509v3 Extended Key Usage:', 'TLS Web Client Authentication'],
+    ...['X509v3 Basic Constraints: critical', 'CA:TRUE, pathlen:2', ''],
+  ])
 })
 
 test('a plan that ends after the root says so, and what ends before it', async () => {
@@ -204,7 +226,7 @@ test('a backup from before the renewal is a backup of the same PKI', async () =>
 
 test('an interrupted cross-signing is resumed in the directory that it was interrupted in', async () => {
   const made = await copiedPki()
-  const other = await besideAcme(made, 'acme', [...CA, 'basicConstraints=critical,CA:TRUE'])
+  const other = await besideAcme(made, 'acme', { extensions: ['basicConstraints=critical,CA:TRUE'] })
   const run = (words: readonly string[]) => made.home.fpki(['ca', ...words, '--json'])
   const first = await run(['cross-sign', made.directory, '--with', other])
   await editJournal(other, (journal) => ({
@@ -224,13 +246,8 @@ test('an interrupted cross-signing is resumed in the directory that it was inter
 
 test('a root that ends after a new one is not renewed', async () => {
   const made = await copiedPki()
-  const { key, certificate } = await selfSigned({
-    ...{ subject: '/CN=Factory-CA/OU=beta', until: '20700101000000Z' },
-    extensions: [...CA, 'basicConstraints=critical,CA:TRUE'],
-  })
-  const directory = join(made.home.path, 'beta')
-  const words = ['--root-cert', certificate, '--root-key', key, '--factory', 'beta', '--quiet']
-  expect(await made.home.fpki(['ca', 'create', directory, ...words])).toMatchObject({ status: 0 })
+  const root = { until: '20700101000000Z', extensions: ['basicConstraints=critical,CA:TRUE'] }
+  const directory = await besideAcme(made, 'beta', root)
   const refusal = { status: 3, code: 'ERR_EXISTS', names: ['2070-01-01'] }
   await expectRefusal(made.home, ['ca', 'renew-root', directory, '--yes'], refusal)
 })

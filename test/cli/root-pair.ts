@@ -1,6 +1,7 @@
+import { cpSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { expect } from 'vitest'
+import { expect, inject } from 'vitest'
 import { crossSignResult } from '../../src/index.js'
 import { type Home, output } from '../support/cli.js'
 
@@ -21,18 +22,14 @@ export interface Pki {
 /** The PKI of acme and a second one, of `factory`, whose roots have signed each other. */
 export async function pairOfRoots(at: Home, factory: string) {
   const [one, other] = [join(at.path, 'acme'), join(at.path, 'next')]
-  const states = [join(at.path, 'state-1'), join(at.path, 'state-2')]
-  for (const [directory, name, state] of [
-    [one, 'acme', states[0]],
-    [other, factory, states[1]],
-  ] as const) {
-    const words = ['--factory', name, '--state-dir', state ?? '', '--quiet']
-    expect(await at.fpki(['ca', 'create', directory, ...words])).toMatchObject({ status: 0 })
-  }
+  const states = [at.state, join(at.path, 'state-2')] as const
+  cpSync(inject('pkiHome') ?? '', at.path, { recursive: true })
+  const words = ['--factory', factory, '--state-dir', states[1], '--quiet']
+  expect(await at.fpki(['ca', 'create', other, ...words])).toMatchObject({ status: 0 })
   const { status, stdout, stderr } = await at.fpki(['ca', 'cross-sign', one, '--with', other, '--json'])
   expect({ status, stderr: status === 0 ? '' : stderr }).toEqual({ status: 0, stderr: '' })
   const { certificates } = crossSignResult.parse(JSON.parse(stdout))
-  const pki = async (directory: string, name: string, state = ''): Promise<Pki> => {
+  const pki = async (directory: string, name: string, state: string): Promise<Pki> => {
     const file = certificates.find((certificate) => certificate.directory === directory)?.file ?? ''
     const path = (of: string) => join(directory, of)
     const tlsKey = join(state, 'factories', name, 'keys', 'tls-1.key')

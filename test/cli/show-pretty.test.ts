@@ -56,11 +56,12 @@ describe('show --pretty', () => {
     const other = await madePki()
     await editCertificates(made, { tlsCrt: await other.text('tls-crt'), caCrt: await expiredCa(made) })
     const { stdout } = await made.home.fpki(['ca', 'show', '--pretty'])
-    expect(fieldsOf(stdout, TITLES['tls-crt'])['Issuer']).toContain('NOT SIGNED BY THE ROOT')
+    const { Issuer, State } = fieldsOf(stdout, TITLES['tls-crt'])
+    expect([Issuer, State]).toEqual([expect.stringContaining('(NOT SIGNED BY THE ROOT)'), 'SIGNATURE NOT VERIFIED'])
     expect(stdout).toMatch(/^└── online-ca .*EXPIRED on 20\d\d-\d\d-\d\d$/m)
-    expect(stdout).toMatch(/^├── tls-crt .* days left {2}NOT SIGNED BY THE ROOT$/m)
+    expect(stdout).toMatch(/^├── tls-crt .* days left {2}SIGNATURE NOT VERIFIED$/m)
     const short = await made.home.fpki(['ca', 'show', '--short'])
-    expect(short.stdout).toContain(`${TITLES['tls-crt']}  NOT SIGNED BY THE ROOT\n`)
+    expect(short.stdout).toContain(`${TITLES['tls-crt']}  SIGNATURE NOT VERIFIED\n`)
   })
 
   test('has no line for a missing EST server', async () => {
@@ -125,6 +126,14 @@ describe('with a PKI directory', () => {
     expect(pretty(shown, terminal)).toMatch(
       / left {2}\u001b\[33mDISABLED\u001b\[39m\n.* left {2}\u001b\[31mREVOKED\u001b\[39m\n/,
     )
+    // As in pictures: revoked, then not verified, then disabled.
+    const forged = { ...shown, deviceCas: shown.deviceCas.map((one) => ({ ...one, signedByRoot: false })) }
+    expect(
+      pretty(
+        forged,
+        silentIo(() => undefined),
+      ),
+    ).toMatch(/^├── site-c\.pem .*left {2}SIGNATURE NOT VERIFIED\n.*left {2}REVOKED\n/m)
     for (const plain of [
       { ...terminal, env: { NO_COLOR: '1' } },
       { ...terminal, env: { TERM: 'dumb' } },

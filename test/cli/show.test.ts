@@ -4,9 +4,16 @@ import { describe, expect, test } from 'vitest'
 import { showPkiResult } from '../../src/operations/show/show-pki.js'
 import { newHome, output } from '../support/cli.js'
 import { hexOf } from './device-cas.js'
-import { copiedPki, editCertificates, madePki, x509 } from './made.js'
+import { copiedPki, editCertificates, type Made, madePki, x509 } from './made.js'
 import { expectRefusal, expectWords } from './refusal.js'
 import { snapshot } from './snapshot.js'
+
+/** The PKI of acme, and that of the factory bolt in the same embedded Factory API. */
+async function twoFactories(): Promise<Made> {
+  const made = await copiedPki()
+  expect(await made.home.fpki(['ca', 'create', join(made.home.path, 'bolt'), '--quiet'])).toMatchObject({ status: 0 })
+  return made
+}
 
 const ONLY_PEM = /^(-----BEGIN CERTIFICATE-----\n([A-Za-z0-9+/=]{1,64}\n)+-----END CERTIFICATE-----\n)+$/
 
@@ -143,8 +150,7 @@ describe('the factory that show selects', () => {
   })
 
   test('is ambiguous: lists all', async () => {
-    const { home } = await copiedPki()
-    await home.fpki(['ca', 'create', join(home.path, 'bolt')])
+    const { home } = await copiedPki(twoFactories)
     await expectRefusal(home, ['ca', 'show'], { status: 2, code: 'ERR_USAGE', names: ['acme, bolt', '--factory'] })
     for (const factory of ['acme', 'bolt']) {
       const { stdout } = await home.fpki(['ca', 'show', '--pretty', '-f', factory])
@@ -199,8 +205,7 @@ describe('show of a PKI directory', () => {
   })
 
   test('prints a hint that works with two factories', async () => {
-    const { home } = await copiedPki()
-    await home.fpki(['ca', 'create', join(home.path, 'bolt')])
+    const { home } = await copiedPki(twoFactories)
     const { stderr } = await home.fpki(['ca', 'show'])
     const [, factory = ''] = /--factory (\w+)/.exec(stderr) ?? []
     expect((await home.fpki(['ca', 'show', '--factory', factory])).status).toBe(0)
@@ -213,10 +218,7 @@ describe('show of a PKI directory', () => {
   })
 })
 
-test.each([
-  ['ca', 'show'],
-  ['est', 'show'],
-])('%s %s of a directory refuses the PKI of another root', async (...words) => {
+test('ca show and est show of a directory refuse the PKI of another root', async () => {
   const { home } = await copiedPki()
   const other = join((await newHome()).path, 'acme')
   const state = { env: { FPKI_STATE_DIR: join(home.path, 'other state') } }
@@ -224,7 +226,9 @@ test.each([
   // As in a directory of fioctl, nothing records the Factory API.
   await rm(join(other, '.fpki'), { recursive: true })
   const refusal = { status: 3, code: 'ERR_OTHER_ROOT', names: [other, 'factory acme'] }
-  await expectRefusal(home, [...words, other], refusal)
   const empty = { status: 3, code: 'ERR_NOT_INITIALIZED', names: ['has no PKI for the factory acme', '--api'] }
-  await expectRefusal(home, [...words, other], empty, { env: { FPKI_STATE_DIR: join(home.path, 'empty') } })
+  for (const group of ['ca', 'est']) {
+    await expectRefusal(home, [group, 'show', other], refusal)
+    await expectRefusal(home, [group, 'show', other], empty, { env: { FPKI_STATE_DIR: join(home.path, 'empty') } })
+  }
 })

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { chmod, copyFile, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { chmod, copyFile, mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { signRequestResult } from '../../src/operations/signing/sign-request.js'
@@ -353,6 +353,17 @@ describe('--out', () => {
     expectWords(await sign('--out', out), { status: 3, code: 'ERR_EXISTS', names: [out] })
     expect(await snapshotButAuditLog(home.path)).toEqual(before)
   })
+
+  test.each(['acme', 'a link'])(
+    'in the PKI directory (%s) is refused: it could take the name of a CA',
+    async (place) => {
+      const { home, file, directory } = await scene(await opensslCsr({ extensions: CA }))
+      await symlink(directory, join(home.path, 'a link'))
+      const out = join(home.path, place, 'site-b.pem')
+      const words = ['ca', 'sign', file, '--pki-dir', directory, '--out', out]
+      await expectRefusal(home, words, { status: 2, code: 'ERR_USAGE', names: [out, `the PKI directory ${directory}`] })
+    },
+  )
 
   test('in a missing directory is refused', async () => {
     const { home, file, directory } = await scene(await opensslCsr())

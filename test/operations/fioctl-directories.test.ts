@@ -1,10 +1,10 @@
-import { chmod, cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { addDeviceCaResult, certifyServerResult, changeDeviceCasResult, showPkiResult } from '../../src/index.js'
-import { type Home, newHome, output } from '../support/cli.js'
-import { fioctlToken, homeWith } from '../support/token.js'
-import { FIOCTL_PKIS, FIOCTL_USER, type FioctlPki, fioctlPath, stateAfter, transcript } from '../support/transcript.js'
+import { type Home, output } from '../support/cli.js'
+import { copiedFioctlPki } from '../support/fioctl-pki.js'
+import { FIOCTL_PKIS, FIOCTL_USER, type FioctlPki, stateAfter, transcript } from '../support/transcript.js'
 
 /** A PKI of fioctl's in a HOME whose embedded factory has had fioctl's conversation. */
 interface Scene {
@@ -16,12 +16,7 @@ interface Scene {
 }
 
 async function scene(pki: FioctlPki): Promise<Scene> {
-  const token = pki === 'hsm' ? await fioctlToken() : null
-  const home = token === null ? await newHome() : await homeWith(token, '1234')
-  const directory = join(home.path, 'pki')
-  await cp(fioctlPath(pki, 'pki'), directory, { recursive: true })
-  await chmod(directory, 0o700)
-  for (const name of await readdir(directory)) await chmod(join(directory, name), 0o400)
+  const { home, directory, flags } = await copiedFioctlPki(pki)
   const folder = join(home.state, 'factories', 'acme')
   await mkdir(join(folder, 'keys'), { recursive: true, mode: 0o700 })
   await writeFile(join(folder, 'factory.json'), JSON.stringify(stateAfter(transcript(pki))), { mode: 0o600 })
@@ -30,7 +25,7 @@ async function scene(pki: FioctlPki): Promise<Scene> {
     directory,
     path: (name) => join(directory, name),
     run: async ([group = '', command = '', ...words], rest = []) => {
-      const all = [group, command, directory, ...words, ...(token?.flags ?? []), '--json', ...rest]
+      const all = [group, command, directory, ...words, ...flags, '--json', ...rest]
       const { status, stdout, stderr } = await home.fpki(all)
       expect({ status, stderr: status === 0 ? '' : stderr + stdout }).toEqual({ status: 0, stderr: '' })
       return JSON.parse(stdout)
@@ -105,11 +100,11 @@ describe.each(FIOCTL_PKIS)('the PKI directory of fioctl (root key: %s)', (pki) =
       '-out',
       csr,
     ])
-    const words = ['ca', 'sign', csr, '--pki-dir', its.directory, '--out', its.path('gw.pem')]
+    const words = ['ca', 'sign', csr, '--pki-dir', its.directory, '--out', its.path('../gw.pem')]
     // The directory remembers the token since `est authorize`.
     const { status, stderr } = await its.home.fpki(words)
     expect({ status, stderr: status === 0 ? '' : stderr }).toEqual({ status: 0, stderr: '' })
-    await expectVerified(its, 'gw.pem', 'sslserver')
+    await expectVerified(its, '../gw.pem', 'sslserver')
   })
 
   test('revoke, disable and enable work: the CRL numbers continue after number 1 of fioctl', async () => {

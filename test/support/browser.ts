@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtemp } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
-import { temporaryDirectory } from './cli.js'
+import { inject } from 'vitest'
 
 /** How a page is shown. */
 export interface View {
@@ -26,9 +27,9 @@ type Answer = { readonly id?: number; readonly method?: string; readonly params?
   readonly result?: Record<string, unknown>
 }
 
-/** Starts a browser, and speaks with it in the DevTools protocol over two pipes. */
+/** Starts a browser, and speaks with it in the DevTools protocol over two pipes. Several tests of a file may use it. */
 export async function startBrowser(): Promise<Browser> {
-  const folder = await temporaryDirectory()
+  const folder = await mkdtemp(join(inject('originals'), 'browser-'))
   const words = ['--headless', '--no-sandbox', '--disable-gpu', '--remote-debugging-pipe', '--hide-scrollbars']
   const place = `--user-data-dir=${join(folder, 'profile')}`
   const process = spawn('chromium', [...words, place, 'about:blank'], {

@@ -1,3 +1,4 @@
+import { expect } from 'vitest'
 import { addDeviceCa } from '../../src/operations/device-cas/add-device-ca.js'
 import { changeDeviceCas } from '../../src/operations/device-cas/change-device-cas.js'
 import { authorizeEst, rotateTls } from '../../src/operations/servers/certify-server.js'
@@ -74,4 +75,13 @@ export function allPem(disk: MemoryDisk): ReadonlySet<string> {
     text?.startsWith('-----BEGIN') && !path.endsWith('.fpki-unfinished') ? [text] : [],
   )
   return new Set(texts)
+}
+
+/** What was in some file of a disk still is. */
+export function expectKept(before: ReadonlySet<string>, disk: MemoryDisk, point: string): void {
+  const now = allPem(disk)
+  expect(
+    [...before].filter((text) => !now.has(text)),
+    point,
+  ).toEqual([])
 }

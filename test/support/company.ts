@@ -49,9 +49,7 @@ export const EC_P256 = ['-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-256
 
 /** A company's CA. */
 export async function newCompany(): Promise<Company> {
-  const folder = await mkdtemp(join(tmpdir(), 'fpki-company-'))
-  onTestFinished(() => rm(folder, { recursive: true, force: true }))
-  await writeFile(join(folder, 'index'), '')
+  const folder = await newFolder()
   const key = await newKey(join(folder, 'company.key'))
   const certificate = await signed(folder, { key }, { subject: '/O=Company/CN=Company Root' }, [
     '-selfsign',
@@ -64,9 +62,17 @@ export async function newCompany(): Promise<Company> {
 
 /** A root that signs itself with a key of its own; `words` as for a company's. */
 export async function selfSigned(words: RootWords = {}, keyWords: readonly string[] = EC_P256) {
-  const { folder } = await newCompany()
+  const folder = await newFolder()
   const key = await newKey(join(folder, 'root.key'), keyWords)
   return { folder, key, certificate: await signed(folder, { key }, words, ['-selfsign', '-keyfile', key]) }
+}
+
+/** A folder of the test, with the index of certificates that `openssl ca` needs. */
+async function newFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'fpki-company-'))
+  onTestFinished(() => rm(folder, { recursive: true, force: true }))
+  await writeFile(join(folder, 'index'), '')
+  return folder
 }
 
 let made = 0

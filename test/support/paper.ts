@@ -1,5 +1,6 @@
-import { readFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Browser } from './browser.js'
 import { output, runProgram, temporaryDirectory } from './cli.js'
 
 /** A sheet as it came out of the printer. */
@@ -16,30 +17,27 @@ export interface Printed {
 }
 
 /** Prints a sheet with a browser, and looks at the page as a picture. */
-export async function print(sheet: string): Promise<Printed> {
+export async function print(browser: Browser, sheet: string): Promise<Printed> {
   const folder = await temporaryDirectory()
   const pdf = join(folder, 'sheet.pdf')
-  const browser = ['--headless', '--no-sandbox', '--disable-gpu', '--no-pdf-header-footer']
-  const place = [`--user-data-dir=${join(folder, 'profile')}`, `--print-to-pdf=${pdf}`, `file://${sheet}`]
-  await output('chromium', [...browser, ...place], { env: { HOME: folder } })
+  await browser.open(sheet, { width: 800, scheme: 'light', media: 'print' })
+  await writeFile(pdf, await browser.pdf())
   const facts = await output('pdfinfo', [pdf])
   const [, width = '0', height = '0'] = /^Page size: +([\d.]+) x ([\d.]+) pts/m.exec(facts) ?? []
-  await output('pdftoppm', ['-r', '150', '-png', pdf, join(folder, 'page')])
-  const picture = join(folder, 'page-1.png')
+  await output('pdftoppm', ['-r', '150', '-gray', '-singlefile', pdf, join(folder, 'page')])
+  const picture = join(folder, 'page.pgm')
   return {
     pages: Number(/^Pages: +(\d+)/m.exec(facts)?.[1]),
     size: [toMillimetres(width), toMillimetres(height)],
     // It says on stderr that there is no D-Bus.
     scanned: (await runProgram('zbarimg', ['--raw', '-q', '-Sdisable', '-Sqrcode.enable', picture])).stdout,
     text: await output('pdftotext', ['-layout', pdf, '-']),
-    blank: await blankPart(pdf, join(folder, 'small')),
+    blank: blankPart(await readFile(picture)),
   }
 }
 
-/** From a small grey picture of the first page: a header of three lines, then an octet for each point. */
-async function blankPart(pdf: string, to: string): Promise<number> {
-  await output('pdftoppm', ['-r', '30', '-gray', '-singlefile', pdf, to])
-  const picture = await readFile(`${to}.pgm`)
+/** Of a grey picture (PGM): a header, then an octet for each point. */
+function blankPart(picture: Buffer): number {
   const [header = '', width = '', height = ''] = /^P5\s+(\d+)\s+(\d+)\s+255\s/.exec(picture.toString('latin1')) ?? []
   const rows = Array.from({ length: Number(height) }, (_, at) => {
     const start = header.length + at * Number(width)

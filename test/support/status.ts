@@ -9,6 +9,7 @@ export function certificateStatus(changes: Partial<CertificateStatus> = {}): Cer
     subject: 'CN=gateway, OU=acme',
     serial: '255',
     fingerprint: 'ab'.repeat(32),
+    publicKey: 'ba'.repeat(32),
     notBefore: '2026-01-01T00:00:30Z',
     notAfter: '2027-06-30T12:00:00Z',
     daysLeft: 500,

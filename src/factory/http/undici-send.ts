@@ -101,6 +101,6 @@ function late(error: unknown): NoAnswer {
 
 function tooLong(maxBytes: number): NoAnswer {
   const reason = `the response is larger than ${maxBytes / 1024 / 1024} MiB`
-  const hint = 'Check the address: is it a Factory API?'
+  const hint = 'Check the address: another server may answer there.'
   return new NoAnswer({ reason, hint, mayHaveArrived: true, isTransient: false })
 }

@@ -1,5 +1,6 @@
 import { sameOctets } from '../../pki/octets.js'
 import { lifetimeOf, lifetimeText } from '../../pki/profiles.js'
+import { MAX_SERIAL_OCTETS } from '../../pki/serial.js'
 import { latestEnd } from '../../pki/validity.js'
 import { serialToHex } from '../../serial-hex.js'
 import type { LintCertificate, LintTime } from '../model.js'
@@ -47,7 +48,10 @@ export const FIELD_RULES: readonly CertificateRule[] = [
     cite: 'RFC 5280 4.1.2.2; docs/profile.md#serial-numbers',
     applies: always,
     check: ({ serial }) =>
-      unless(serial.octets <= 20, `the serial number has ${serial.octets} octets; at most 20 are allowed`),
+      unless(
+        serial.octets <= MAX_SERIAL_OCTETS,
+        `the serial number has ${serial.octets} octets; at most ${MAX_SERIAL_OCTETS} are allowed`,
+      ),
   },
   {
     code: 'serial-not-random',

@@ -5,6 +5,7 @@ import { DEVICE_REGISTER, PKI_FILES } from '../../directory/names.js'
 import { factoryIn, pkiFilesOf, roleOfFile } from '../../directory/pki-files.js'
 import { FpkiError } from '../../errors.js'
 import { type CertificateFacts, type CertificateRole, describeCertificate, rfc3339 } from '../../pki/describe.js'
+import { fingerprintOf } from '../../pki/fingerprint.js'
 import { type Certificate, readPemCertificate } from '../../pki/read-certificate.js'
 import type { Clock } from '../../ports.js'
 import { statusOfBackup } from '../backup/age.js'
@@ -55,7 +56,11 @@ export function statusOfShown(
   const { factory, root, tls, estTls, deviceCas } = shown
   const all = [root, tls, estTls, ...deviceCas].filter((certificate) => certificate !== null)
   const certificates = all.map((facts) =>
-    statusOf(facts, { role: facts.role, standing: standingOfShown(facts) }, thresholds),
+    statusOf(
+      { ...facts, spki: readPemCertificate(facts.pem, facts.role).spki },
+      { role: facts.role, standing: standingOfShown(facts) },
+      thresholds,
+    ),
   )
   const problems = tls === null ? [problemOf(null, noTls(shown))] : []
   return summed([withDue({ directory: null, factory, certificates, ...NOT_RECORDED, problems })], thresholds)
@@ -109,7 +114,8 @@ async function statusOfReadable(
     directory: directory.path,
     factory: factoryIn(directory, root),
     certificates: readable.map(({ file, certificate }) => {
-      const facts = describeCertificate(certificate, root ?? certificate, thresholds.now)
+      const described = describeCertificate(certificate, root ?? certificate, thresholds.now)
+      const facts = { ...described, spki: certificate.spki }
       const role = roleOfFile(file)
       const standing = isDeviceCa(role) ? standingOf(directory.state, certificate.serialNumber) : 'accepted'
       return statusOf(facts, { role, file, standing }, thresholds)
@@ -147,7 +153,7 @@ async function readFile(directory: InspectedDirectory, file: string): Promise<Re
 }
 
 function statusOf(
-  { subject, serial, fingerprint, notBefore, notAfter, daysLeft }: CertificateFacts,
+  { subject, serial, fingerprint, spki, notBefore, notAfter, daysLeft }: CertificateFacts & Pick<Certificate, 'spki'>,
   place: { readonly role: CertificateRole; readonly file?: string; readonly standing: CaStanding },
   { now, warnDays }: Thresholds,
 ): CertificateStatus {
@@ -161,7 +167,8 @@ function statusOf(
   ]
   const state = (standing === 'accepted' ? states[0] : undefined) ?? 'fine'
   const ca = { disabled: standing === 'disabled', revoked: standing === 'revoked' }
-  return { role, file, subject, serial, fingerprint, notBefore, notAfter, daysLeft, state, notYetValid, ...ca }
+  const keyAndDates = { publicKey: fingerprintOf(spki), notBefore, notAfter, daysLeft }
+  return { role, file, subject, serial, fingerprint, ...keyAndDates, state, notYetValid, ...ca }
 }
 
 function standingOfShown({ disabled, revoked }: ShownCertificate): CaStanding {

@@ -19,6 +19,8 @@ const certificateStatus = z.strictObject({
   serial: z.string(),
   /** SHA-256 of the DER. */
   fingerprint: z.string(),
+  /** SHA-256 of the public key (SubjectPublicKeyInfo). */
+  publicKey: z.string(),
   notBefore: z.string(),
   notAfter: z.string(),
   /** Whole days; negative when it has expired. */

@@ -28,7 +28,8 @@ export function statusOfBackup({ backup, journal }: InspectedDirectory, now: Dat
   const unproven = backup.rootKeyUnproven ?? null
   const daysOld = Math.floor((now.getTime() - Date.parse(madeAt)) / DAY)
   // `madeAt` has whole seconds only.
-  const changedAt = Math.floor(Date.parse(journal?.finishedAt ?? '') / 1000)
+  // An interrupted command may have changed something.
+  const changedAt = Math.floor(Date.parse(journal?.finishedAt ?? journal?.startedAt ?? '') / 1000)
   const outdated = changedAt > Date.parse(madeAt) / 1000
   return { madeAt, provedAt, rootKeyUnproven: unproven, file, daysOld, outdated }
 }

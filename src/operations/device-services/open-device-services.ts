@@ -31,7 +31,7 @@ export interface OpenDeviceServices extends Pick<OpenDevices, 'pki' | 'register'
   readonly registration: RegistrationService | null
   readonly renewal: RenewalService | null
   readonly ocsp: OcspService | null
-  /** What is going to happen to devices; counted some minutes ago, perhaps. Throws FpkiError when the register is away. */
+  /** What is going to happen to devices; counted some minutes ago, perhaps. Throws FpkiError when the register is not available. */
   life(): Promise<LifeCounts>
   /** Finishes what the services have accepted, and releases everything. */
   close(): Promise<void>

@@ -5,17 +5,19 @@ import type { AuditLogHead } from '../../audit-log/records.js'
 import { headSignatureProblem, rootCertificateOf } from '../../audit-log/seal.js'
 import { MISSING_MESSAGES, missingPart, tracesOfAuditLog } from '../../audit-log/traces.js'
 import { certificateFiles } from '../../directory/certificate-files.js'
-import { type PkiDirectory, pkiDirectory } from '../../directory/pki-directory.js'
+import { PKI_FILES } from '../../directory/names.js'
+import type { PkiDirectory } from '../../directory/pki-directory.js'
+import { requirePkiDirectory } from '../../directory/require.js'
 import { FpkiError } from '../../errors.js'
 import { jsonDocument } from '../../json-document.js'
 import { fingerprintOf } from '../../pki/fingerprint.js'
 import { type Certificate, isIssuedBy, readCertificate } from '../../pki/read-certificate.js'
 import type { DurableFiles } from '../../ports.js'
-import { auditLogNotFound, requireDirectory } from './show-audit-log.js'
+import { auditLogNotFound } from './show-audit-log.js'
 
 /** A problem in an audit log. */
 const auditLogProblem = z.strictObject({
-  /** From 1; null when the problem not concerns a single line. */
+  /** From 1; null when it is not about a single line. */
   line: z.nullable(z.int()),
   code: z.enum(['changed', 'removed', 'swapped', 'inserted', 'cut-off', 'bad-signature', 'not-registered', 'missing']),
   message: z.string(),
@@ -53,8 +55,7 @@ export async function checkAuditLog(
   { directory: path }: { readonly directory: string },
   { files }: { readonly files: DurableFiles },
 ): Promise<CheckAuditLogResult> {
-  const directory = pkiDirectory(files, path)
-  await requireDirectory(files, path)
+  const directory = await requirePkiDirectory(files, path)
   // The log is read last, so that it contains what a concurrent command signs meanwhile.
   const traces = await tracesOfAuditLog(directory)
   const head = await auditLogFiles(directory).readHead()
@@ -101,7 +102,10 @@ async function signedBy(root: Certificate, directory: PkiDirectory) {
 }
 
 function signatureProblems(head: AuditLogHead | null, root: Certificate | null): readonly Problem[] {
-  const message = headSignatureProblem(head, root)
+  const isUnchecked = head !== null && root === null
+  const message = isUnchecked
+    ? `The signature for line ${head.number} cannot be verified, because ${PKI_FILES.rootCertificate} is missing.`
+    : headSignatureProblem(head, root)
   return message === null ? [] : [{ line: head?.number ?? null, code: 'bad-signature', message }]
 }
 

@@ -13,6 +13,7 @@ import { readPemCertificate } from '../../pki/read-certificate.js'
 import type { DurableFiles } from '../../ports.js'
 import { serialToHex } from '../../serial-hex.js'
 import { caFiles } from './ca-file.js'
+import { type FileChange, fileChanges } from './file-changes.js'
 import { recordChanges } from './record-changes.js'
 import { snapshotOf } from './show-history.js'
 
@@ -69,18 +70,15 @@ export async function diffSnapshots(
 ): Promise<DiffSnapshotsResult> {
   const directory = await requirePkiDirectory(files, path)
   const [a, b] = [await sideOf(directory, from), await sideOf(directory, to)]
-  const names = [...new Set([...a.files, ...b.files].map(({ name }) => name))].sort()
-  const changes = await Promise.all(names.map((name) => changeOf(name, a, b)))
-  const inRecords = await recordChanges(
-    a.state,
-    b.state,
-    caFiles(names, async (name) => (await b.read(name)) ?? a.read(name)),
-  )
+  const changes = await Promise.all(fileChanges(a.files, b.files).map((change) => inFile(change, a, b)))
+  const names = [...new Set([...a.files, ...b.files].map(({ name }) => name))]
+  const fileOf = caFiles(names, async (name) => (await b.read(name)) ?? a.read(name))
+  const inRecords = await recordChanges(a.state, b.state, fileOf)
   return {
     directory: path,
     from: a.compared,
     to: b.compared,
-    changes: [...changes.flat(), ...inRecords.map(inRecord)],
+    changes: [...changes, ...inRecords.map(inRecord)],
   }
 }
 
@@ -94,15 +92,12 @@ async function sideOf(directory: PkiDirectory, word: string): Promise<Side> {
   return { compared: { number, time, command }, files, state, read }
 }
 
-async function changeOf(name: string, a: Side, b: Side): Promise<Changes> {
-  const [before, after] = [a, b].map(({ files }) => files.find((file) => file.name === name)?.sha256)
-  if (before === after) return []
-  const what = before === undefined ? 'added' : after === undefined ? 'removed' : 'replaced'
-  const old = before === undefined ? NO_FACTS : await factsOf(name, a)
-  const now = after === undefined ? NO_FACTS : await factsOf(name, b)
+async function inFile({ what, name }: FileChange, a: Side, b: Side): Promise<Changes[number]> {
+  const old = what === 'added' ? NO_FACTS : await factsOf(name, a)
+  const now = what === 'removed' ? NO_FACTS : await factsOf(name, b)
   const names = [...new Set([...old.keys(), ...now.keys()])].filter((fact) => old.get(fact) !== now.get(fact))
   const details = names.map((fact) => ({ name: fact, old: old.get(fact) ?? null, new: now.get(fact) ?? null }))
-  return [{ what, file: name, text: `${what}: ${name}${kindOf(name)}`, details }]
+  return { what, file: name, text: `${what}: ${name}${kindOf(name)}`, details }
 }
 
 function kindOf(name: string): string {

@@ -4,7 +4,8 @@ import { auditLogFiles, repairHint } from '../../audit-log/files.js'
 import { type AUDIT_LOG_KINDS, type AuditLogLine, auditLogLine } from '../../audit-log/records.js'
 import { MISSING_MESSAGES, tracesOfAuditLog } from '../../audit-log/traces.js'
 import { PKI_FILES } from '../../directory/names.js'
-import { type PkiDirectory, pkiDirectory } from '../../directory/pki-directory.js'
+import type { PkiDirectory } from '../../directory/pki-directory.js'
+import { requirePkiDirectory } from '../../directory/require.js'
 import { FpkiError } from '../../errors.js'
 import { jsonDocument } from '../../json-document.js'
 import type { DurableFiles } from '../../ports.js'
@@ -41,16 +42,15 @@ export async function showAuditLog(
   { directory: path, ...filter }: AuditLogFilter & { readonly directory: string },
   { files }: { readonly files: DurableFiles },
 ): Promise<ShowAuditLogResult> {
-  const directory = pkiDirectory(files, path)
-  const { lines } = splitAuditLog(await requireAuditLog(files, directory), await auditLogFiles(directory).readHead())
+  const directory = await requirePkiDirectory(files, path)
+  const { lines } = splitAuditLog(await requireAuditLog(directory), await auditLogFiles(directory).readHead())
   const read = lines.map((line, at) => readLine(line) ?? badLine(directory, at + 1))
   return { directory: path, lines: read.filter((line) => matches(line, filter)), total: lines.length }
 }
 
-/** The text of the audit log. Throws ERR_NOT_A_DIRECTORY or ERR_NOT_INITIALIZED; ERR_BAD_FILE when it was lost. */
-async function requireAuditLog(files: DurableFiles, directory: PkiDirectory): Promise<string> {
+/** The text of the audit log. Throws ERR_NOT_INITIALIZED; ERR_BAD_FILE when it was lost. */
+async function requireAuditLog(directory: PkiDirectory): Promise<string> {
   const { path } = directory
-  await requireDirectory(files, path)
   const traces = await tracesOfAuditLog(directory)
   // Read after the traces, so that a command that finishes meanwhile has written both.
   const text = await auditLogFiles(directory).read()
@@ -58,12 +58,6 @@ async function requireAuditLog(files: DurableFiles, directory: PkiDirectory): Pr
   if (traces.length === 0 && (await auditLogFiles(directory).readHead()) === null)
     throw await auditLogNotFound(directory)
   throw new FpkiError('ERR_BAD_FILE', `${path}: ${MISSING_MESSAGES.log}`, repairHint(path))
-}
-
-/** Throws ERR_NOT_A_DIRECTORY. */
-export async function requireDirectory(files: DurableFiles, path: string): Promise<void> {
-  if ((await files.kindOf(path)) === 'directory') return
-  throw new FpkiError('ERR_NOT_A_DIRECTORY', `${path} is not a directory.`, 'Pass a PKI directory.')
 }
 
 /** The error for a directory that has no audit log, and never had one. */

@@ -5,6 +5,7 @@ import { FpkiError } from '../../errors.js'
 import { jsonDocument } from '../../json-document.js'
 import type { DurableFiles } from '../../ports.js'
 import { type CaFileOf, caFiles } from './ca-file.js'
+import { fileChanges } from './file-changes.js'
 import { recordChanges } from './record-changes.js'
 
 /** A snapshot. */
@@ -49,20 +50,14 @@ export async function showHistory(
   return { directory: path, snapshots: await Promise.all(facts) }
 }
 
-/** By the records of both, which have the digest of each file. */
 async function changesBetween(
   before: Snapshot | undefined,
   after: Snapshot,
   fileOf: CaFileOf,
 ): Promise<readonly string[]> {
   if (before === undefined) return []
-  const digests = ({ files }: Snapshot) => new Map(files.map(({ name, sha256 }) => [name, sha256]))
-  const [old, now] = [digests(before), digests(after)]
-  const names = [...new Set([...old.keys(), ...now.keys()])].sort()
-  const changed = names.filter((name) => old.get(name) !== now.get(name))
-  const what = (name: string) => (!old.has(name) ? 'added' : now.has(name) ? 'replaced' : 'removed')
-  const inRecords = await recordChanges(before.state, after.state, fileOf)
-  return [...changed.map((name) => `${what(name)}: ${name}`), ...inRecords]
+  const files = fileChanges(before.files, after.files).map(({ what, name }) => `${what}: ${name}`)
+  return [...files, ...(await recordChanges(before.state, after.state, fileOf))]
 }
 
 /** The snapshot with a number. Throws ERR_USAGE when `word` is not the number of a snapshot. */

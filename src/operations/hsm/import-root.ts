@@ -6,6 +6,7 @@ import { PKI_FILES } from '../../directory/names.js'
 import { type PkiDirectory, pkiDirectory } from '../../directory/pki-directory.js'
 import { keyRef } from '../../directory/records.js'
 import { FpkiError } from '../../errors.js'
+import { failedBefore } from '../../journal/failed-before.js'
 import { beginRecords } from '../../journal/keep-records.js'
 import { resumable } from '../../journal/resumable.js'
 import { runJournalled } from '../../journal/run-journalled.js'
@@ -81,7 +82,11 @@ export async function importRoot(options: ImportRootOptions, ports: ImportRootPo
       },
       begin: async () => beginRecords(directory, auditLog, ports.clock()),
       keep: (kept) => kept,
-      rollBack: { isSafe: async (error, _, resumed) => !resumed && (await isUndone(error, directory, ports)) },
+      // The next run finds a key that is in the token already.
+      rollBack: {
+        isSafe: async (error, _, resumed) =>
+          !resumed && (await failedBefore('state', error, { directory, signal: ports.signal })),
+      },
     })
     const state = await directory.readState()
     const { factory = '', rootKey = rootKeyRef(tokenKeys, work) } = state ?? {}
@@ -94,13 +99,6 @@ export async function importRoot(options: ImportRootOptions, ports: ImportRootPo
 /** What the journal of a `ca import-root` records of its options. */
 function journalledOptions({ hsm, removeKey }: ImportRootOptions): OptionsOf<typeof IMPORT_ROOT> {
   return { removeKey, hsm: journalledToken(hsm) }
-}
-
-/** Whether the directory is unchanged. The next run finds a key that is in the token already. */
-async function isUndone(error: unknown, directory: PkiDirectory, { signal }: ImportRootPorts): Promise<boolean> {
-  if (signal.aborted || !(error instanceof FpkiError)) return false
-  const journal = await directory.readJournal().catch(() => null)
-  return journal?.steps.find(({ name }) => name === 'state')?.state === 'pending'
 }
 
 /** The key file and the certificate. They must match, or the token would get a key that is not the root's. */

@@ -15,8 +15,8 @@ import { checkAbsolute } from '../../storage/absolute-path.js'
 import { requireNewOrEmpty } from '../backup/place.js'
 import { type DeviceIssuer, findDeviceIssuer } from '../devices/open-issuer.js'
 import { openExistingRegister } from '../devices/open-register.js'
-import { isInDirectory } from '../inside-directory.js'
 import { type OpenPki, openPkiOfRoot } from '../open-pki.js'
+import { requireOutsidePki } from '../outside-pki.js'
 import { EXPORT_KIT, isWholeKit, kitRecordAt, kitRecordPath, kitRecordText, readKitFiles } from './kit-files.js'
 import { createKitLines, linesForKit, pauseLines } from './kit-lines.js'
 import { finishMove, hasKeyOf, moveKey } from './move-key.js'
@@ -87,7 +87,7 @@ export async function exportKit(options: ExportKitOptions, ports: ExportKitPorts
   const { files, clock } = ports
   checkAbsolute(options.kit, 'kit')
   const pki = await openPkiOfRoot(files, options.directory, options.factory)
-  await requireOutside(options, files)
+  await requireOutsidePki({ path: options.kit, what: 'a kit', directories: [options.directory] }, files)
   const issuer = await findDeviceIssuer(pki, { file: options.ca, bound: null }, clock())
   if (options.moveKey && issuer.key.kind === 'pkcs11') throw notMovable(issuer)
   await pki.directory.make()
@@ -209,11 +209,6 @@ function resultOf(
 ): ExportKitResult {
   const { kit, moveKey: keyMoved } = options
   return { kit, directory: pki.directory.path, factory, createdAt, ca, key, keyMoved, lines }
-}
-
-async function requireOutside({ kit, directory }: ExportKitOptions, files: DurableFiles): Promise<void> {
-  if (!(await isInDirectory(kit, directory, files))) return
-  throw new FpkiError('ERR_USAGE', `The kit ${kit} would be inside the PKI directory.`, 'Choose a path elsewhere.')
 }
 
 function notMovable({ file }: DeviceIssuer): FpkiError {

@@ -46,7 +46,7 @@ export function singleResponse(certId: Uint8Array, now: StatusNow, at: Date, lim
   const most = status.kind === 'unknown' ? Math.min(limits.validity, UNKNOWN_FOR) : limits.validity
   const endsAt = (status.kind === 'good' ? now.status?.endsAt : null) ?? Number.POSITIVE_INFINITY
   const end = Math.min(start.getTime() + most, endsAt, limits.responderEnds.getTime())
-  // Clients refuse an answer that ends when it begins.
+  // Clients refuse an answer whose nextUpdate is not after its thisUpdate.
   const nextUpdate = wholeSeconds(Math.max(end, start.getTime() + 1000))
   return { certId, status, thisUpdate: start, nextUpdate }
 }

@@ -27,8 +27,8 @@ export interface DelegateOptions {
 const LEFT_FOR = 60_000
 
 /**
- * A responder that renews its certificate in the background when a third of its life is left. A CA key that is away then is a
- * warning, and an error when the certificate has expired.
+ * A responder that renews its certificate in the background when a third of its life is left. A CA key that is not available
+ * then is a warning, and an error when the certificate has expired.
  */
 export function delegate(
   { name, ca, first, renew }: DelegateOptions,

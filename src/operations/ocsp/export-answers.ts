@@ -11,9 +11,9 @@ import type { BatchFiles, Clock, DurableFiles, FileBatch, FolderFile, Progress, 
 import { signOcspResponse } from '../../signer/ocsp-response.js'
 import { checkAbsolute } from '../../storage/absolute-path.js'
 import { type Closers, closeAll } from '../closers.js'
-import { requireOutside } from '../devices/issue/check-options.js'
 import { requireRegister } from '../devices/open-register.js'
 import { type OpenPki, openPki } from '../open-pki.js'
+import { requireOutsidePki } from '../outside-pki.js'
 import { singleResponse } from './answer-times.js'
 import { type OcspIssuer, openOcspIssuers } from './open-issuers.js'
 import { checkValidity } from './open-ocsp.js'
@@ -82,7 +82,8 @@ export async function exportAnswers(
   checkAbsolute(options.out, 'output folder', 'out')
   checkValidity(options.validity, 'validity')
   const pki = await openPki(ports.files, options.directory, options.factory)
-  await requireOutside(options.out, { directory: options.directory, what: 'OCSP answers', option: 'out' }, ports.files)
+  const { out, directory } = options
+  await requireOutsidePki({ path: out, what: 'OCSP answers', option: 'out', directories: [directory] }, ports.files)
   const register = await requireRegister(options, ports)
   try {
     return await writeAnswers({ pki, register }, options, ports)

@@ -8,6 +8,7 @@ export interface KeptAnswer extends OcspAnswer {
   readonly madeAt: number
   /** When it is to be replaced: clients get answers that are valid for a while. */
   readonly refreshAt: number
+  /** When it expires, also where caches must not keep it (`cache` is null). */
   readonly endsAt: number
 }
 
@@ -20,6 +21,11 @@ export interface KeptAnswers {
 /** Each takes about one kilobyte. */
 const MOST_ANSWERS = 50_000
 
+/**
+ * Keeps nothing at first.
+ *
+ * @param most how many answers are kept
+ */
 export function keptAnswers(most: number = MOST_ANSWERS): KeptAnswers {
   const answers = new Map<string, KeptAnswer>()
   const keyOf = ({ buffer, byteOffset, length }: Uint8Array) =>

@@ -12,6 +12,7 @@ import type { Clock, DurableFiles, EncryptionPorts, Passphrases, Progress } from
 import { shellWord } from '../../shell-word.js'
 import { requireFreeInFolder } from '../../storage/require-free.js'
 import { type OpenPki, openPki } from '../open-pki.js'
+import { requireOutsidePki } from '../outside-pki.js'
 
 /** What `fpki ca export --json` prints. */
 export const exportP12Result = jsonDocument({
@@ -50,7 +51,7 @@ export interface ExportP12Ports extends EncryptionPorts {
 /**
  * Writes the key and certificate of a local CA, and the root certificate, to a PKCS#12 file. The root key is refused.
  *
- * @throws FpkiError ERR_USAGE when `name` is not the name of a local CA; ERR_EXISTS; ERR_KEY_IN_TOKEN; ERR_BAD_FILE,
+ * @throws FpkiError ERR_USAGE when `name` is not the name of a local CA, or `out` is in a PKI directory; ERR_EXISTS; ERR_KEY_IN_TOKEN; ERR_BAD_FILE,
  *   ERR_BAD_KEY, ERR_BAD_CERTIFICATE when a file is missing or they do not match; ERR_PASSPHRASE
  */
 export async function exportP12(options: ExportP12Options, ports: ExportP12Ports): Promise<ExportP12Result> {
@@ -59,7 +60,9 @@ export async function exportP12(options: ExportP12Options, ports: ExportP12Ports
   if (/^factory_ca(\.pem|\.key)?$/.test(name)) throw rootKeyRefused(options.directory)
   const names = localCaFiles(name)
   await requireFreeInFolder(files, out, 'output file', 'out')
-  const pki = await openPki(files, options.directory, options.factory)
+  const { directory } = options
+  await requireOutsidePki({ path: out, what: 'a PKCS#12 file', option: 'out', directories: [directory] }, files)
+  const pki = await openPki(files, directory, options.factory)
   const certificate = await readCertificateOf(pki, names.certificate)
   const { pem, path } = await readKeyOf(pki, names.key)
   const opened = await decryptKeyPem(pem, path, passphrases)

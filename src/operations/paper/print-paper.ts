@@ -9,7 +9,8 @@ import { decryptKeyPem, newPassphrase } from '../../keystore/key-files.js'
 import type { Clock, DurableFiles, EncryptionPorts, Passphrases, Progress } from '../../ports.js'
 import { requireFree } from '../../storage/require-free.js'
 import { type OpenPki, openPkiOfRoot, openRootKey } from '../open-pki.js'
-import { encryptedKey, plainKey, sheetsOf, verifySheets } from './ready.js'
+import { requireOutsidePki } from '../outside-pki.js'
+import { encryptedKey, plainKey, sheetsOf, verifySheets } from './key-to-print.js'
 import type { Sharing } from './sharing.js'
 import { type Sheet, sheetHtml } from './sheet.js'
 
@@ -76,7 +77,10 @@ export async function printPaper(options: PrintPaperOptions, ports: PrintPaperPo
   const sharing = protection.kind === 'shares' ? protection : null
   const pki = await openPkiOfRoot(files, options.directory, options.factory)
   const paths = outputPaths(options)
-  for (const path of paths) await requireFree(files, path, 'path of a sheet')
+  for (const path of paths) {
+    await requireFree(files, path, 'path of a sheet')
+    await requireOutsidePki({ path, what: 'a sheet', option: 'out', directories: [options.directory] }, files)
+  }
   if (isPlain)
     progress.warn(
       'The sheet contains the root key unencrypted: anyone who reads it, or the memory of the printer, has the key.',
@@ -87,9 +91,9 @@ export async function printPaper(options: PrintPaperOptions, ports: PrintPaperPo
   const { passphrase } = key
   const clear = key.clearPem('pkcs8')
   const choose = async () => (passphrase === null ? newPassphrase(passphrases) : checkNewPassphrase(passphrase))
-  const ready = isPlain ? plainKey(clear, pki) : await encryptedKey({ clear, pki, sharing, ports }, choose)
-  const sheets = sheetsOf(ready, pki, ports.clock())
-  await verifySheets(ready, sheets, pki)
+  const toPrint = isPlain ? plainKey(clear, pki) : await encryptedKey({ clear, pki, sharing, ports }, choose)
+  const sheets = sheetsOf(toPrint, pki, ports.clock())
+  await verifySheets(toPrint, sheets, pki)
   await writeAll(files, sharing === null ? null : options.out, paths, sheets.map(sheetHtml))
   const [first] = sheets as readonly [Sheet]
   return {

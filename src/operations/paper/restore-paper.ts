@@ -11,10 +11,10 @@ import { readPemCertificate } from '../../pki/read-certificate.js'
 import type { DurableFiles, EncryptionPorts, Passphrases, Progress } from '../../ports.js'
 import { checkAbsolute } from '../../storage/absolute-path.js'
 import { requireFree } from '../../storage/require-free.js'
-import { type OpenedPaper, openPaper } from './open.js'
+import { type OpenedPaper, openPaper } from './open-paper.js'
 import { readPaper, type TypedPaper } from './parts.js'
 
-export { paperProblem } from './open.js'
+export { paperProblem } from './open-paper.js'
 export { lineProblem } from './parts.js'
 
 /** What `fpki ca paper --restore --json` prints. */
@@ -25,7 +25,7 @@ export const restorePaperResult = jsonDocument({
   /** SHA-256 of its public key, for comparison with the sheet. */
   publicKeyFingerprint: z.string(),
   /** What the key was checked against: the certificate, the digest on the sheet, or nothing. */
-  heldAgainst: z.enum(['certificate', 'sheet', 'nothing']),
+  checkedAgainst: z.enum(['certificate', 'sheet', 'nothing']),
 })
 
 /** See {@link restorePaperResult}. */
@@ -73,12 +73,12 @@ export async function restorePaper(
   await files.create(options.out, content.pem, PKI_FILE_MODE)
   const publicKeyFingerprint = fingerprintOf(opened.signer.spki)
   const onSheet = paper.key.publicKeyDigest === null ? 'nothing' : 'sheet'
-  const heldAgainst = spki === null ? onSheet : 'certificate'
-  if (heldAgainst !== 'certificate') {
+  const checkedAgainst = spki === null ? onSheet : 'certificate'
+  if (checkedAgainst !== 'certificate') {
     progress.warn(`Compare the SHA-256 of the public key with the sheet: ${publicKeyFingerprint}`)
   }
   if (!content.encrypted) warnUnencrypted(paper, options.out, progress)
-  return { file: options.out, encrypted: content.encrypted, publicKeyFingerprint, heldAgainst }
+  return { file: options.out, encrypted: content.encrypted, publicKeyFingerprint, checkedAgainst }
 }
 
 /** Nobody knows the passphrase recovered from shares, so the key is not left encrypted with it. */

@@ -1,8 +1,8 @@
-import { printableLines } from '../../printable.js'
+import { encodeQR } from 'qr'
+import { escapeMarkup } from '../../printable.js'
 import { VERSION } from '../../version.js'
-import { keyPem } from './open.js'
+import { keyPem } from './open-paper.js'
 import type { PaperKey } from './parts.js'
-import { qrSvg } from './qr.js'
 
 /** The content of one sheet. */
 export interface Sheet {
@@ -48,9 +48,6 @@ const STYLE = `
   .many { gap: 1.5mm } .many pre { font-size: 11pt; line-height: 1.2 } .many h1 { font-size: 11pt } .many .key { width: 70mm }
   ol { padding-left: 5mm } code { font-size: 9pt }`
 
-/** That of package.json. Without a scheme: the sheet is paper. */
-const HOMEPAGE = 'fpki.example'
-
 /** For a person to fill in. */
 const FIELDS = ['Holder', 'Witness', 'Envelope', 'Date']
 
@@ -65,18 +62,18 @@ export function sheetHtml(sheet: Sheet): string {
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>${escaped(title)}</title>
+<title>${escapeMarkup(title)}</title>
 <style>${STYLE}
 </style>
 </head>
 <body class="${sizeOf(keyLines.length + shareLines.length)}">
-<header><div><h1>${escaped(title)}</h1>
-<p>${escaped(meaning)}</p></div>
-<p class="mark">${escaped(mark)}</p></header>
+<header><div><h1>${escapeMarkup(title)}</h1>
+<p>${escapeMarkup(meaning)}</p></div>
+<p class="mark">${escapeMarkup(mark)}</p></header>
 <dl>
-<dt>Printed</dt><dd>${escaped(printedAt)} by fpki ${VERSION}</dd>
-<dt>SHA-256 of factory_ca.pem</dt><dd>${escaped(grouped(certificateFingerprint))}</dd>
-<dt>SHA-256 of its public key</dt><dd>${escaped(grouped(publicKeyFingerprint))}</dd>
+<dt>Printed</dt><dd>${escapeMarkup(printedAt)} by fpki ${VERSION}</dd>
+<dt>SHA-256 of factory_ca.pem</dt><dd>${escapeMarkup(grouped(certificateFingerprint))}</dd>
+<dt>SHA-256 of its public key</dt><dd>${escapeMarkup(grouped(publicKeyFingerprint))}</dd>
 </dl>
 <div class="codes">${codes(sheet)}
 <div class="fields">${FIELDS.map((name) => `<p>${name}</p>`).join('')}</div></div>
@@ -102,12 +99,7 @@ function sizeOf(count: number): 'few' | 'some' | 'many' {
 }
 
 function lines(title: string, text: readonly string[]): string {
-  return `<h2>${title}, ${text.length} lines</h2>\n<pre>${escaped(text.join('\n'))}</pre>\n`
-}
-
-/** `text` escaped for HTML elements and attributes; unprintable characters are shown as escapes. */
-export function escaped(text: string): string {
-  return printableLines(text).replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)
+  return `<h2>${title}, ${text.length} lines</h2>\n<pre>${escapeMarkup(text.join('\n'))}</pre>\n`
 }
 
 /** The mark that tells sheets apart at a glance, and what it means. */
@@ -125,9 +117,12 @@ function secrecyOf(protection: Protection): { readonly mark: string; readonly me
   }
 }
 
+/** An inline SVG that fills the width of its parent. */
+const QR = { ecc: 'medium', encoding: 'byte', border: 4 } as const
+
 function codes({ protection, key: onPaper, shareLines }: Sheet): string {
   const code = (name: string, text: string, caption: string) =>
-    `<figure class="${name}">${qrSvg(text)}<figcaption>${caption}</figcaption></figure>`
+    `<figure class="${name}">${encodeQR(text, 'svg', QR)}<figcaption>${caption}</figcaption></figure>`
   const key = code('key', keyPem(onPaper), 'The key (PEM)')
   return protection.kind === 'share'
     ? `${key}${code('share', shareLines.join('\n'), `Share ${protection.number}`)}`
@@ -144,7 +139,7 @@ function recoverySteps(protection: Protection): readonly string[] {
     `Type ${typed} into a file, or scan the QR codes into it.`,
     'Case, spaces, O for 0 and I for 1 do not matter, and each line ends with a checksum.',
     `<code>fpki ca paper --restore FILE --cert factory_ca.pem --out factory_ca.key</code> names each line with a typing error, and checks the key against the certificate.`,
-    `Get fpki ${VERSION} from ${HOMEPAGE}, or use the copy that is kept with the certificate.`,
+    `fpki is the npm package <code>fpki@${VERSION}</code>: keep a copy of it with the certificate.`,
     WITHOUT_FPKI[protection.kind],
   ]
 }

@@ -26,7 +26,7 @@ export const OF_REGISTER: readonly string[] = [
   ...['ERR_STORE_AWAY', 'ERR_STORE_LOGIN', 'ERR_STORE_MOVED'],
 ]
 
-const REGISTER_AWAY = 'the device register is not available'
+const NO_REGISTER = 'the device register is not available'
 
 /** What the answer depends on. */
 export interface AvailabilityPorts {
@@ -69,9 +69,9 @@ export function availabilityOf({ usable, noLine }: UsableLines, ports: Availabil
   }
   const whyUnavailable = async (): Promise<string | null> => {
     const at = now()
-    if (failedAt !== null && at >= failedAt && at - failedAt < FAILED_FOR) return REGISTER_AWAY
+    if (failedAt !== null && at >= failedAt && at - failedAt < FAILED_FOR) return NO_REGISTER
     const lines = await linesOf(register)
-    if (lines === null) return REGISTER_AWAY
+    if (lines === null) return NO_REGISTER
     const open = lines.filter((line) => usable(line, at))
     return open.length === 0 ? noLine : whyNoIssuer(open, issuers)
   }

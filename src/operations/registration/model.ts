@@ -12,7 +12,7 @@ export interface RegistrationService {
   /**
    * Registers a device: what it resolves to is committed.
    *
-   * @throws FpkiError when no device can be registered now: the register, the key or the CA is away
+   * @throws FpkiError when no device can be registered now, as the register, the key or the CA is not available
    */
   register(request: RegistrationRequest, caller: Caller): Promise<RegistrationOutcome>
   /** What the register has at the moment, for metrics. Throws as the register. */

@@ -115,7 +115,7 @@ function publisherState({ clock, random, report }: Pick<PublisherPorts, 'clock' 
       failures = 0
       pausedUntil = null
     },
-    /** The register is away, or there is a defect: neither may end the service. Returns how long to wait. */
+    /** The register is not available, or there is a defect: neither may end the service. Returns how long to wait. */
     failed: (error: unknown): number => {
       const wait = waitFor({ status: 0, retryAfter: null }, failures + 1, random)
       pause(error instanceof Error ? error.message.replace(/\.$/, '') : String(error), wait)

@@ -1,6 +1,7 @@
+import { DAY, dateOf } from '../../day.js'
 import { serialToHex } from '../../serial-hex.js'
-import { plainRemedy } from '../audit/remedies.js'
 import type { CertificateStatus, PkiStatus, PkiStatusResult } from '../audit/status-report.js'
+import { remedyFor } from '../certificate-roles.js'
 import { harmless } from './harmless.js'
 import { contentLines, textProperty } from './ics-text.js'
 import { certificateName, pkiName } from './names.js'
@@ -11,7 +12,8 @@ export const CALENDAR_HEADER = contentLines(['BEGIN:VCALENDAR', 'VERSION:2.0', '
 /** Days before the end of a certificate. */
 const REMINDERS = [90, 30, 7] as const
 
-const DAY = 86_400_000
+/** RFC 5545, 3.3.8. */
+const MAX_INTEGER = 2_147_483_647
 
 /** `99991231235959Z`: no expiration date is known (RFC 5280, 4.1.2.5). */
 const NEVER = '9999-12-31T23:59:59Z'
@@ -56,12 +58,23 @@ function eventsOf(pki: PkiStatus, checkedAt: string): readonly Event[] {
 }
 
 /**
- * What the events of a certificate are recognized by. A server certificate is replaced by its successor, whose events then
- * replace its own in a calendar: it is the one server of this kind under its root. Others have no successor.
+ * What the events of a certificate are recognized by. The events of a successor replace those of its predecessor in a calendar:
+ * of a root with the same key, of the one server of a kind under it, and of a cross-certificate for the same key. Device CAs
+ * have no successor.
  */
-function identityOf({ role, fingerprint }: CertificateStatus, root: CertificateStatus | null): string {
-  const isServer = (role === 'tls' || role === 'est-tls') && root !== null
-  return isServer ? `${short(root.fingerprint)}-${role}` : short(fingerprint)
+function identityOf({ role, fingerprint, publicKey }: CertificateStatus, root: CertificateStatus | null): string {
+  if (role === 'root') return `${short(publicKey)}-root`
+  if (root === null || role === 'online-ca' || role === 'local-ca') return short(fingerprint)
+  return `${short(root.publicKey)}-${role === 'cross' ? `cross-${publicKey.slice(0, 8)}` : role}`
+}
+
+/**
+ * It grows with each successor, and is the same whenever the calendar is written (RFC 5545, 3.8.7.4). A renewed root begins when
+ * the earlier one did, and ends later.
+ */
+function sequenceOf({ role, notBefore, notAfter }: CertificateStatus): number {
+  const count = role === 'root' ? Date.parse(notAfter) / DAY : Date.parse(notBefore) / 60_000
+  return Math.min(MAX_INTEGER, Math.max(0, Math.floor(count)))
 }
 
 /** 128 bits are enough, and the line is not folded. */
@@ -82,13 +95,12 @@ function eventOf({ pki, certificate, uid, days, date, checkedAt }: EventOptions)
   const { notBefore, notAfter, subject, serial, role } = certificate
   const name = `${certificateName(certificate)} of ${pkiName(pki)}`
   const description = [
-    `${name} expires on ${notAfter.slice(0, 10)} at ${notAfter.slice(11, 16)} UTC.`,
+    `${name} expires on ${dateOf(notAfter)} at ${notAfter.slice(11, 16)} UTC.`,
     `Subject: ${harmless(subject)}`,
     `Serial number: ${serialToHex(BigInt(serial))}`,
-    plainRemedy(role),
+    remedyFor(role, 'DIR').join(': '),
   ]
-  // It grows with each successor, and is the same whenever the calendar is written (RFC 5545, 3.8.7.4).
-  const sequence = Math.max(0, Math.floor(Date.parse(notBefore) / 60_000))
+  const sequence = sequenceOf(certificate)
   const lines = [
     'BEGIN:VEVENT',
     textProperty('UID', uid),
@@ -107,10 +119,6 @@ function eventOf({ pki, certificate, uid, days, date, checkedAt }: EventOptions)
 /** The day (UTC) that many days before a time. */
 function dateBefore(time: string, days: number): string {
   return dateOf(new Date(Date.parse(time) - days * DAY).toISOString())
-}
-
-function dateOf(time: string): string {
-  return time.slice(0, 10)
 }
 
 /** RFC 3339 as the DATE-TIME of RFC 5545. */

@@ -1,9 +1,11 @@
 import * as z from 'zod/mini'
 import { counted } from '../../counted.js'
+import { dateOf } from '../../day.js'
 import { jsonDocument } from '../../json-document.js'
 import { certificateRole } from '../../pki/describe.js'
-import { plainRemedy } from '../audit/remedies.js'
 import { type CertificateStatus, overallState, type PkiStatus, type PkiStatusResult } from '../audit/status-report.js'
+import { remedyFor } from '../certificate-roles.js'
+import { harmless } from './harmless.js'
 import { certificateName, pkiName } from './names.js'
 
 /** One thing to do. */
@@ -87,8 +89,8 @@ function dueIn(pki: PkiStatus): readonly DueItem[] {
         return item('certificate', text, { file, role, fingerprint, notAfter, daysLeft })
       }),
     ...problems.map(({ file, code }) => {
-      const what = file === null ? `${name} has a problem` : `${certificateName({ file, role: 'root' })} of ${name}`
-      return item('problem', `${what}${file === null ? '' : ' is missing or unreadable'} (${code})`, { file, code })
+      const what = file === null ? `${name} has a problem` : `${harmless(file)} of ${name} is missing or unreadable`
+      return item('problem', `${what} (${code})`, { file, code })
     }),
     ...(unfinished === null
       ? []
@@ -100,7 +102,8 @@ function dueIn(pki: PkiStatus): readonly DueItem[] {
 }
 
 function stateOf({ state, role, notBefore, notAfter, daysLeft }: CertificateStatus): string {
-  if (state === 'expired') return `expired on ${notAfter.slice(0, 10)}. ${plainRemedy(role)}`
-  if (state === 'not-yet-valid') return `is not valid before ${notBefore.slice(0, 10)}: check the clock`
-  return `expires on ${notAfter.slice(0, 10)}, in ${counted(daysLeft, 'day')}. ${plainRemedy(role)}`
+  const remedy = remedyFor(role, 'DIR').join(': ')
+  if (state === 'expired') return `expired on ${dateOf(notAfter)}. ${remedy}`
+  if (state === 'not-yet-valid') return `is not valid before ${dateOf(notBefore)}: check the clock`
+  return `expires on ${dateOf(notAfter)}, in ${counted(daysLeft, 'day')}. ${remedy}`
 }

@@ -3,17 +3,19 @@ import { DAY } from '../../day.js'
 import { DEFAULT_LINE } from '../../devices/register.js'
 import type { PresentedCertificate } from '../../devices/renewal.js'
 import { FpkiError } from '../../errors.js'
-import { rfc3339 } from '../../pki/describe.js'
 import { decideDeviceSubject } from '../../pki/device-policy.js'
 import { keyHashOf } from '../../pki/fingerprint.js'
 import { sameOctets } from '../../pki/octets.js'
 import { type Certificate, readCertificate } from '../../pki/read-certificate.js'
+import { MAX_SERIAL_OCTETS } from '../../pki/serial.js'
 import type { Clock } from '../../ports.js'
 import { evenHex } from '../../serial-hex.js'
 import type { ServiceRegister } from '../registration/issuing-thread/calls.js'
+import { type ClientProblem, validityProblem } from './client-validity.js'
 import type { DeviceCas, SigningCa } from './device-cas.js'
 import { type EstClient, type EstRefused, type RenewingDevice, refused } from './model.js'
 import type { RenewalTerms } from './options.js'
+import { otherLine, type WantedLines } from './wanted-lines.js'
 
 /** What is needed to judge the certificate of a device. */
 export interface DevicePorts {
@@ -27,8 +29,6 @@ export interface DevicePorts {
 
 /** A device that may renew, in a line. */
 export type DeviceClient = Extract<EstClient, { kind: 'device' }>
-
-const MAX_SERIAL_BITS = 160n
 
 /** Reads the client certificate of a connection, strictly: OpenSSL accepts more. */
 export function readClientCertificate(x509: X509Certificate): Certificate | EstRefused {
@@ -57,7 +57,9 @@ export async function checkDevice(
   if ('code' in subject) return refused(null, 'client-subject', `in its client certificate, ${subject.reason}`)
   const { uuid } = subject
   const problem =
-    standingProblem(ca) ?? purposeProblem(certificate) ?? validityProblem(certificate, terms, ports.clock())
+    standingProblem(ca) ??
+    purposeProblem(certificate) ??
+    validityProblem(certificate, ports.clock(), terms.renewExpired * DAY)
   if (problem !== null) return refused(uuid, ...problem)
   const serial = serialText(certificate)
   const presented = await ports.presented(serial)
@@ -67,27 +69,15 @@ export async function checkDevice(
   return adopted({ ...common, presented }, { ca, label }, terms, ports)
 }
 
-type Problem = readonly [Parameters<typeof refused>[1], string]
-
-function standingProblem({ standing }: SigningCa): Problem | null {
+function standingProblem({ standing }: SigningCa): ClientProblem | null {
   return standing === 'accepted' ? null : ['client-ca', `the CA of its client certificate is ${standing}`]
 }
 
-function purposeProblem({ parsedExtensions: { basicConstraints, extKeyUsage } }: Certificate): Problem | null {
+function purposeProblem({ parsedExtensions: { basicConstraints, extKeyUsage } }: Certificate): ClientProblem | null {
   if (basicConstraints?.ca === true) return ['client-purpose', 'its client certificate is one of a CA']
   return extKeyUsage?.includes('clientAuth') === true
     ? null
     : ['client-purpose', 'its client certificate is not for clients (clientAuth)']
-}
-
-function validityProblem(
-  { notBefore, notAfter }: Certificate,
-  { renewExpired }: RenewalTerms,
-  now: Date,
-): Problem | null {
-  if (now < notBefore) return ['client-not-yet-valid', `its client certificate is valid from ${rfc3339(notBefore)}`]
-  if (now.getTime() < notAfter.getTime() + renewExpired * DAY) return null
-  return ['client-expired', `its client certificate expired on ${rfc3339(notAfter)}`]
 }
 
 /** Serial numbers are positive (RFC 5280, 4.1.2.2), and in the register with all their octets. */
@@ -140,19 +130,17 @@ async function adopted(
 }
 
 /** What is wrong with a certificate that the register does not know. */
-function strangeProblem({ notAfter, serialNumber }: Certificate, { pathFault }: SigningCa, now: Date): Problem | null {
-  if (now >= notAfter) return ['client-expired', `its client certificate expired on ${rfc3339(notAfter)}`]
+function strangeProblem(certificate: Certificate, { pathFault }: SigningCa, now: Date): ClientProblem | null {
+  const problem = validityProblem(certificate, now)
+  if (problem !== null) return problem
+  const { serialNumber } = certificate
   // RFC 5280, 4.1.2.2. Deny lists, CRLs and OCSP could not name any other one.
-  if (serialNumber <= 0n || serialNumber >> MAX_SERIAL_BITS > 0n)
+  if (serialNumber <= 0n || serialNumber >> BigInt(8 * MAX_SERIAL_OCTETS) > 0n)
     return ['client-unknown', 'its serial number is not a positive one of at most 20 octets']
   const fault = pathFault(now)
   return fault === null ? null : ['client-unknown', `the path to its client certificate is not valid: ${fault}`]
 }
 
-/** @param wanted the line in the URL, and the only one that is served; null: any */
-function inLine(line: string, device: RenewingDevice, wanted: readonly (string | null)[]): DeviceClient | EstRefused {
-  const { uuid } = device
-  const other = wanted.find((name) => name !== null && name !== line)
-  if (other !== undefined) return refused(uuid, 'other-line', `the device ${uuid} is not one of the line ${other}`)
-  return { kind: 'device', line, device }
+function inLine(line: string, device: RenewingDevice, wanted: WantedLines): DeviceClient | EstRefused {
+  return otherLine(line, wanted, device.uuid) ?? { kind: 'device', line, device }
 }

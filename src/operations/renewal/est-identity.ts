@@ -35,7 +35,7 @@ export async function estIdentity(
   const { factory, root, directory: opened } = await openPki(files, directory, name)
   if (stateDirectory === null)
     throw noIdentity(
-      'The key of est-tls-crt is in the Factory API, which does not give it away.',
+      'The key of est-tls-crt is in the Factory API, which does not disclose it.',
       'Pass the certificate and the key of a server whose name devices know',
     )
   const found = await readEstServer(

@@ -2,9 +2,10 @@ import { DEFAULT_LINE } from '../../devices/register.js'
 import type { Certificate } from '../../pki/read-certificate.js'
 import type { Credentials } from '../registration/credentials.js'
 import { checkDevice, type DevicePorts, readClientCertificate } from './check-device.js'
-import { type ClientQuestion, type EstRefused, type Identified, refused } from './model.js'
+import { type ClientQuestion, type Identified, refused } from './model.js'
 import type { RenewalTerms } from './options.js'
 import { clientCaOf, vendorUuids } from './vendor-clients.js'
+import { otherLine } from './wanted-lines.js'
 
 /** What is needed to find out who asks. */
 export interface IdentifyPorts extends DevicePorts {
@@ -49,7 +50,8 @@ async function withToken(
   const { line, credential } = caller
   const uuid = (await credentials.token(credential.id))?.uuid ?? null
   if (uuid === null) return refused(null, 'credential', 'its token is not bound to one device')
-  return otherLine(line, label, terms, uuid) ?? { kind: 'client', client: { kind: 'token', line, uuid, credential } }
+  const client = { kind: 'token', line, uuid, credential } as const
+  return otherLine(line, [label, terms.line], uuid) ?? { kind: 'client', client }
 }
 
 function ofAnotherCa(
@@ -66,16 +68,5 @@ function ofAnotherCa(
   const line = label ?? terms.line
   if (line === null || line === DEFAULT_LINE)
     return refused(null, 'other-line', 'the URL must name the line that the device is to be registered in')
-  return otherLine(line, label, terms, null) ?? { kind: 'client', client: { kind: 'vendor', line, uuids } }
-}
-
-/** Why a line is not served here; null: it is. */
-function otherLine(
-  line: string,
-  label: string | null,
-  { line: only }: Pick<RenewalTerms, 'line'>,
-  uuid: string | null,
-): EstRefused | null {
-  const other = [label, only].find((name) => name !== null && name !== line)
-  return other === undefined ? null : refused(uuid, 'other-line', `its line is not ${other}`)
+  return otherLine(line, [label, terms.line], null) ?? { kind: 'client', client: { kind: 'vendor', line, uuids } }
 }

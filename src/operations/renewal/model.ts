@@ -13,7 +13,7 @@ export interface RenewalService {
   /**
    * Who asks for a certificate.
    *
-   * @throws FpkiError when the register is away
+   * @throws FpkiError when the register is not available
    */
   identify(question: ClientQuestion): Promise<Identified>
   /** A client that asks for something else: the certificate of a device that is accepted counts as seen. Throws as `identify`. */
@@ -22,7 +22,7 @@ export interface RenewalService {
    * Issues a certificate for a request (PKCS #10, DER): what it resolves to is committed. The same key gets the same
    * certificate.
    *
-   * @throws FpkiError when no certificate can be issued now: the register, the key or the CA is away
+   * @throws FpkiError when no certificate can be issued now, as the register, the key or the CA is not available
    */
   certify(request: Uint8Array, client: EstClient): Promise<EstOutcome>
   /** Finishes what was accepted. */
@@ -94,6 +94,12 @@ export interface EstRefused {
   readonly reason: string
 }
 
+/**
+ * A refusal of a client or of its request.
+ *
+ * @param uuid canonical; null: it is not known
+ * @param reason a clause
+ */
 export function refused(uuid: string | null, code: RefusalCode, reason: string): EstRefused {
   return { kind: 'refused', uuid, code, reason }
 }

@@ -10,6 +10,7 @@ import { deviceCasOf } from './device-cas.js'
 import type { RenewalService } from './model.js'
 import type { RenewalTerms } from './options.js'
 import { renewalService } from './service.js'
+import { isWanted } from './wanted-lines.js'
 
 /**
  * The lines whose devices are renewed: all, whatever state they are in, or the named one. Throws ERR_LINE when there is no such
@@ -21,7 +22,7 @@ export async function renewedLines(
   choice: RegisterChoice,
 ): Promise<readonly Line[]> {
   const lines = (await register?.lines.list()) ?? []
-  const served = lines.filter(({ name }) => only === null || name === only)
+  const served = lines.filter(({ name }) => isWanted(name, [only]))
   if (served.length > 0) return served
   throw new FpkiError(
     'ERR_LINE',
@@ -38,7 +39,7 @@ export function renewalOn(
   terms: RenewalTerms,
   { clock, progress }: Pick<DeviceServicePorts, 'clock' | 'progress'>,
 ): RenewalService {
-  const usable = ({ name }: Line) => terms.line === null || name === terms.line
+  const usable = ({ name }: Line) => isWanted(name, [terms.line])
   const { factory, root } = pki
   const { directory, days, announce } = options
   return renewalService(

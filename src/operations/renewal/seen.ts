@@ -1,5 +1,6 @@
 import type { PresentedCertificate } from '../../devices/renewal.js'
 import type { Clock, Progress } from '../../ports.js'
+import { putNewest } from '../../recent.js'
 import { inBatches } from '../registration/in-batches.js'
 import type { ServiceRegister } from '../registration/issuing-thread/calls.js'
 
@@ -22,7 +23,7 @@ export function seenReporter(
   register: Pick<ServiceRegister, 'seen'>,
   { clock, progress }: { readonly clock: Clock; readonly progress: Progress },
 ): SeenReporter {
-  const recent = new Set<string>()
+  const recent = new Map<string, true>()
   const record = async (serials: readonly string[]) => {
     const at = clock().getTime()
     await register.seen(serials.map((serial) => ({ serial, at })))
@@ -32,9 +33,7 @@ export function seenReporter(
   return {
     report: ({ serial, seenAt }) => {
       if (seenAt !== null || recent.has(serial)) return
-      const [oldest] = recent
-      if (recent.size >= MOST_RECENT && oldest !== undefined) recent.delete(oldest)
-      recent.add(serial)
+      putNewest(recent, serial, true, MOST_RECENT)
       batches.add(serial).catch((error: unknown) => {
         if (!recent.delete(serial)) return
         progress.warn(`A used certificate is not recorded: ${error instanceof Error ? error.message : String(error)}`)

@@ -18,6 +18,7 @@ import type { ClientQuestion, EstClient, EstOutcome, Identified, RenewalService 
 import type { RenewalTerms } from './options.js'
 import { type RenewalOrder, renewDevices } from './renew-devices.js'
 import { seenReporter } from './seen.js'
+import { isWanted } from './wanted-lines.js'
 
 /** What the service was opened with. */
 export interface RenewalServiceOptions {
@@ -123,8 +124,7 @@ async function servedLines(
   { line: only }: RenewalTerms,
   { allLines }: LinesPort,
 ): Promise<readonly Line[]> {
-  const names = [label, only].filter((name) => name !== null)
-  return (await allLines()).filter(({ name }) => names.every((one) => one === name))
+  return (await allLines()).filter(({ name }) => isWanted(name, [label, only]))
 }
 
 interface LineBatches<Order, Outcome> {

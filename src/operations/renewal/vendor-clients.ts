@@ -1,7 +1,7 @@
-import { rfc3339 } from '../../pki/describe.js'
 import { toUuid } from '../../pki/device-policy.js'
 import { attributeValues } from '../../pki/name.js'
 import type { Certificate } from '../../pki/read-certificate.js'
+import { validityProblem } from './client-validity.js'
 import { hasSigned } from './device-cas.js'
 import { type EstRefused, refused } from './model.js'
 import type { RenewalTerms } from './options.js'
@@ -27,15 +27,11 @@ export function vendorUuids(
   { clientMap }: Pick<RenewalTerms, 'clientMap'>,
   now: Date,
 ): readonly string[] | EstRefused {
-  for (const { notBefore, notAfter } of [certificate, ca]) {
-    if (now < notBefore)
-      return refused(null, 'client-not-yet-valid', `its client certificate is valid from ${rfc3339(notBefore)}`)
-    if (now >= notAfter)
-      return refused(null, 'client-expired', `its client certificate expired on ${rfc3339(notAfter)}`)
-  }
+  const problem = validityProblem(certificate, now) ?? validityProblem(ca, now)
+  if (problem !== null) return refused(null, ...problem)
   const { basicConstraints, keyUsage, extKeyUsage } = certificate.parsedExtensions
-  const isForClients = extKeyUsage === undefined || extKeyUsage === null || extKeyUsage.includes('clientAuth')
-  const canSign = keyUsage === undefined || keyUsage === null || keyUsage.includes('digitalSignature')
+  const isForClients = extKeyUsage === null || extKeyUsage.includes('clientAuth')
+  const canSign = keyUsage === null || keyUsage.includes('digitalSignature')
   if (basicConstraints?.ca === true || !isForClients || !canSign)
     return refused(null, 'client-purpose', 'its client certificate is not for clients')
   const names = NAMES.flatMap((type) => attributeValues(certificate.subject, type))

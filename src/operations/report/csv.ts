@@ -1,4 +1,4 @@
-import { csvText, safeCell } from '../devices/output/csv.js'
+import { csvText, safeCell } from '../../csv.js'
 import type { Block, Fact, ReportDocument } from './document.js'
 
 /** A report as CSV (RFC 4180): a row for each value, with its section, its item and its name. */

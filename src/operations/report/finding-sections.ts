@@ -18,7 +18,7 @@ export function findingBlocks({ findings, warnDays }: PkiReport): readonly Block
     { text: message },
     { text: hint ?? '', style: 'prose' },
   ])
-  const scope = `The offline checks of \`ca verify\`, warning ${warnDays} days before a certificate expires. The Factory API was not contacted, and no key was used.`
+  const scope = `The offline checks of \`ca verify\`, warning ${warnDays} days before a certificate expires. The Factory API was not contacted, no passphrase was used, and no token was opened.`
   return [
     { kind: 'text', text: scope },
     { kind: 'table', columns: ['Status', 'Code', 'Finding', 'What to do'], rows },

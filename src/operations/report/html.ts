@@ -1,8 +1,9 @@
-import type { HierarchyCertificate } from '../show/hierarchy.js'
-import { stateText } from '../show/hierarchy.js'
+import { dateOf } from '../../day.js'
+import { escapeMarkup } from '../../printable.js'
+import { type HierarchyCertificate, stateText } from '../show/hierarchy.js'
 import { MARKS } from '../show/palette.js'
 import { hierarchySvg } from '../show/picture-svg.js'
-import { escapeMarkup, needsForcedWidth, shownText } from '../show/picture-text.js'
+import { needsForcedWidth, shownText } from '../show/picture-text.js'
 import type { Block, Cell, Fact, ReportDocument, Section } from './document.js'
 import { pageStyle } from './html-style.js'
 import { scaleOf } from './scale.js'
@@ -128,7 +129,7 @@ function timeline({ at, rows }: Extract<Block, { kind: 'timeline' }>): string {
     const [begin, end] = [scale.at(row.notBefore), scale.at(row.notAfter)]
     const bar = `<rect class="k-bar k-${row.state}" x="${begin}" y="1" width="${Math.max(4, end - begin)}" height="8"/>`
     const now = `<rect class="k-name" x="${scale.at(at) - 1}" width="2" height="10"/>`
-    const dates = `${row.notBefore.slice(0, 10)} to ${row.notAfter.slice(0, 10)}`
+    const dates = `${dateOf(row.notBefore)} to ${dateOf(row.notAfter)}`
     return [
       '<li>',
       `<p><strong>${escaped(row.name)}</strong><span>${dates}</span>${cell({ text: stateText(row), style: row.state })}</p>`,
@@ -137,7 +138,7 @@ function timeline({ at, rows }: Extract<Block, { kind: 'timeline' }>): string {
     ].join('\n')
   }
   return [
-    `<p class="muted">The bars are on one scale; the upright line is the time of the report, ${at.slice(0, 10)}.</p>`,
+    `<p class="muted">The bars are on one scale; the upright line is the time of the report, ${dateOf(at)}.</p>`,
     `<p class="scale muted"><span>${scale.begin}</span><span>${scale.end}</span></p>`,
     `<ol class="timeline">\n${rows.map(item).join('\n')}\n</ol>`,
   ].join('\n')

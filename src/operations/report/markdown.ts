@@ -1,3 +1,4 @@
+import { escapeCharacters } from '../../printable.js'
 import { stateText } from '../show/hierarchy.js'
 import { hierarchyMermaid } from '../show/picture-mermaid.js'
 import { shownText } from '../show/picture-text.js'
@@ -11,11 +12,12 @@ export function reportMarkdown({ title, sections }: ReportDocument): string {
 
 /**
  * Untrusted text: what could be markup, a link or a mention is escaped. Backslashes are valid before all ASCII punctuation
- * (CommonMark, section 2.4).
+ * (CommonMark, section 2.4), but Git forges look for mentions when they are gone, so `@` becomes `\u0040`.
  */
 function escaped(text: string): string {
-  return shownText(text).replace(/[\\`*_{}[\]<>&|#~$@!]|:(?=\/\/)|(?<=\bwww)\.|^(?:[-+=]|\d+(?=[.)]))/g, (character) =>
-    /^\d/.test(character) ? `${character}\\` : `\\${character}`,
+  return escapeCharacters(shownText(text), /@/g).replace(
+    /[\\`*_{}[\]<>&|#~$!]|:(?=\/\/)|(?<=\bwww)\.|^(?:[-+=]|\d+(?=[.)]))/g,
+    (character) => (/^\d/.test(character) ? `${character}\\` : `\\${character}`),
   )
 }
 

@@ -5,12 +5,12 @@ import { hierarchyCertificate, hierarchyLine } from '../show/hierarchy.js'
 
 /** Who holds the key of a certificate. */
 const keyHolder = z.strictObject({
-  /** The certificate. */
+  /** The file of the certificate, which may be missing or unreadable. */
   certificate: z.string(),
   place: z.enum(['file', 'encrypted-file', 'unreadable-file', 'token', 'kit', 'factory-api', 'gateway', 'unknown']),
   /** For people: `file factory_ca.key, encrypted`. */
   text: z.string(),
-  /** null: the key is in no file of the directory. */
+  /** null: the key is in no file of the directory. With a token, a copy of the key; with `unknown`, another key in its place. */
   file: z.nullable(z.string()),
   /** null: the key is in no token. */
   token: z.nullable(z.strictObject({ label: z.string(), serial: z.string(), key: z.string() })),

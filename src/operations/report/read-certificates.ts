@@ -41,7 +41,8 @@ export async function readCertificates(directory: InspectedDirectory, at: StateA
     const place = { role, name, current: isCertificateFile(name), standing }
     const facts = describeCertificate(certificate, root ?? certificate, at.now)
     const publicKey = fingerprintOf(certificate.spki)
-    return { ...hierarchyCertificateOf(facts, place, at), profile: PROFILES[role].name, publicKey }
+    const signedByRoot = root !== null && facts.signedByRoot
+    return { ...hierarchyCertificateOf({ ...facts, signedByRoot }, place, at), profile: PROFILES[role].name, publicKey }
   })
   return { root, certificates: certificates.sort(inOrder) }
 }

@@ -2,10 +2,8 @@ import { loggedRegisterIfReadable } from '../../audit-log/logged-register.js'
 import { monthOf } from '../../day.js'
 import type { RegisterPorts } from '../../devices/open.js'
 import type { DayCount, DeviceRegister, RegisterHead } from '../../devices/register.js'
-import { DEVICE_REGISTER } from '../../directory/names.js'
-import { FpkiError } from '../../errors.js'
-import { ageFindings } from '../audit/verify/devices.js'
-import { type Finding, failed, passed } from '../audit/verify/finding.js'
+import { ageFindings, unreadableFindings } from '../audit/verify/devices.js'
+import type { Finding } from '../audit/verify/finding.js'
 import { openRegisterToRead, type RegisterChoice } from '../devices/open-register.js'
 import { registerAgeProblem } from '../devices/register-age.js'
 import type { HierarchyLine } from '../show/hierarchy.js'
@@ -31,9 +29,7 @@ export async function readDevices(choice: RegisterChoice, ports: RegisterPorts):
       await register.close()
     }
   } catch (error) {
-    if (!(error instanceof FpkiError)) throw error
-    if (error.code === 'ERR_STORE_MOVED') return { devices: null, findings: [passed('devices', error.message)] }
-    return { devices: null, findings: [failed('devices.unreadable', DEVICE_REGISTER, error.message, error.hint)] }
+    return { devices: null, findings: unreadableFindings(error) }
   }
 }
 

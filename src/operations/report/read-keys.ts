@@ -1,28 +1,41 @@
 import type { InspectedDirectory } from '../../directory/inspect.js'
-import { PKI_FILES } from '../../directory/names.js'
+import { isKeyFile, PKI_FILES } from '../../directory/names.js'
 import { keyFileOf } from '../../directory/pki-files.js'
 import type { TokenKeyRef } from '../../directory/records.js'
 import { FpkiError } from '../../errors.js'
+import { isEmbeddedApi } from '../../factory/embedded/index.js'
 import { tokenKeyName } from '../../keystore/labels.js'
 import { isEncryptedKey } from '../../signer/key-pem.js'
+import type { Finding } from '../audit/verify/finding.js'
 import type { KeyHolder, ReportCertificate } from './model.js'
 
 type Holder = Omit<KeyHolder, 'certificate' | 'publicKey'>
 
 const NOWHERE = { file: null, token: null } as const
 
-/** Who holds the key of each current certificate. Keys are neither decrypted nor used. */
+/**
+ * Who holds the key of each current certificate, and which other key files there are. No passphrase is used, and no token is
+ * opened.
+ *
+ * @param findings of the audit, which has compared unencrypted keys with their certificates
+ */
 export async function readKeys(
   directory: InspectedDirectory,
   certificates: readonly ReportCertificate[],
+  findings: readonly Finding[],
 ): Promise<readonly KeyHolder[]> {
   const current = certificates.filter((one) => one.current)
-  return Promise.all(
-    current.map(async (certificate) => {
+  const mismatched = new Set(findings.flatMap(({ code, file }) => (code === 'keys.mismatch' ? (file ?? []) : [])))
+  const holders = await Promise.all(
+    current.map(async (certificate): Promise<KeyHolder> => {
       const { name, publicKey } = certificate
-      return { certificate: name, ...(await holderOf(certificate, directory)), publicKey }
+      const holder = await holderOf(certificate, directory)
+      return { certificate: name, ...asCompared(holder, mismatched), publicKey }
     }),
   )
+  const listed = new Set(holders.map(({ file }) => file))
+  const others = directory.names.filter((name) => isKeyFile(name) && !listed.has(name))
+  return [...holders, ...(await Promise.all(others.map((name) => keyWithoutCertificate(directory, name))))]
 }
 
 async function holderOf({ role, name }: ReportCertificate, directory: InspectedDirectory): Promise<Holder> {
@@ -32,21 +45,28 @@ async function holderOf({ role, name }: ReportCertificate, directory: InspectedD
     case 'local-ca':
       return localCaKey(directory, name)
     case 'online-ca':
-      return { place: 'factory-api', text: 'operator of the Factory API, which registers devices online', ...NOWHERE }
+      return inApi('factory-api', 'operator of the Factory API, which registers devices online', directory)
     case 'cross':
       return { place: 'unknown', text: 'owner of the other root, which this certificate certifies', ...NOWHERE }
     case 'tls':
-      return { place: 'gateway', text: 'operator of the device gateway', ...NOWHERE }
+      return inApi('gateway', 'operator of the device gateway', directory)
     case 'est-tls':
-      return { place: 'gateway', text: 'operator of the EST server', ...NOWHERE }
+      return inApi('gateway', 'operator of the EST server', directory)
   }
+}
+
+/** The embedded Factory API makes these keys on the disk, and keeps them there. */
+function inApi(place: 'factory-api' | 'gateway', operator: string, { state }: InspectedDirectory): Holder {
+  const api = state?.api ?? ''
+  const where = isEmbeddedApi(api) ? `; an unencrypted file of the Factory API ${api}` : ''
+  return { place, text: `${operator}${where}`, ...NOWHERE }
 }
 
 async function localCaKey(directory: InspectedDirectory, certificate: string): Promise<Holder> {
   const { state, kit } = directory
   const file = keyFileOf(certificate) ?? certificate
-  const isInToken = certificate === PKI_FILES.localCaCertificate
-  const recorded = kit?.ca.file === certificate ? kit.key : isInToken ? state?.localCaKey : undefined
+  const isLocalCa = certificate === PKI_FILES.localCaCertificate
+  const recorded = kit?.ca.file === certificate ? kit.key : isLocalCa ? state?.localCaKey : undefined
   const holder = await ownKey(directory, file, recorded)
   if (holder.place !== 'unknown' || state?.movedKeys?.includes(file) !== true) return holder
   return { place: 'kit', text: `moved to a kit; it was the file ${file} here`, ...NOWHERE }
@@ -58,16 +78,18 @@ async function ownKey(
   file: string,
   recorded: { readonly kind: 'file' } | TokenKeyRef | undefined,
 ): Promise<Holder> {
-  if (recorded?.kind === 'pkcs11') return inToken(recorded)
-  if (directory.names.includes(file)) return inFile(directory, file)
+  const copy = directory.names.includes(file) ? await inFile(directory, file) : null
+  if (recorded?.kind === 'pkcs11') return inToken(recorded, copy)
+  if (copy !== null) return copy
   const text = directory.kit === null ? 'not in this directory, and no token is recorded' : 'not in this kit'
   return { place: 'unknown', text, ...NOWHERE }
 }
 
-function inToken(ref: TokenKeyRef): Holder {
+/** `copy`: what is in the key file all the same, such as after `ca import-root` without `--remove-key`. */
+function inToken(ref: TokenKeyRef, copy: Holder | null): Holder {
   const token = { label: ref.tokenLabel, serial: ref.tokenSerial, key: ref.keyLabel === '' ? ref.keyId : ref.keyLabel }
   const text = `token "${token.label}", serial ${token.serial}, key ${tokenKeyName(ref)}`
-  return { place: 'token', text, file: null, token }
+  return { place: 'token', text: copy === null ? text : `${text}; ALSO ${copy.text}`, file: copy?.file ?? null, token }
 }
 
 async function inFile(directory: InspectedDirectory, file: string): Promise<Holder> {
@@ -87,4 +109,16 @@ function encryption(pem: string, what: string): boolean | null {
     if (error instanceof FpkiError) return null
     throw error
   }
+}
+
+function asCompared(holder: Holder, mismatched: ReadonlySet<string>): Holder {
+  if (holder.file === null || !mismatched.has(holder.file)) return holder
+  const text = `${holder.text}, which is ANOTHER KEY`
+  return holder.place === 'token' ? { ...holder, text } : { ...holder, place: 'unknown', text }
+}
+
+async function keyWithoutCertificate(directory: InspectedDirectory, file: string): Promise<KeyHolder> {
+  const holder = await inFile(directory, file)
+  const text = `${holder.text}; its certificate is missing or unreadable`
+  return { certificate: file.replace(/\.key$/, '.pem'), ...holder, text, publicKey: null }
 }

@@ -1,14 +1,17 @@
 import { auditLogFiles } from '../../audit-log/files.js'
 import type { RegisterPorts } from '../../devices/open.js'
 import { type InspectedDirectory, inspectDirectory } from '../../directory/inspect.js'
+import { PKI_FILES } from '../../directory/names.js'
 import { pkiDirectory } from '../../directory/pki-directory.js'
 import { factoryIn } from '../../directory/pki-files.js'
 import { FpkiError } from '../../errors.js'
 import { rfc3339 } from '../../pki/describe.js'
 import type { DurableFiles } from '../../ports.js'
+import { shellWord } from '../../shell-word.js'
 import { VERSION } from '../../version.js'
 import { lintFiles } from '../audit/lint-files.js'
 import { missingFiles } from '../audit/status-completeness.js'
+import type { Finding } from '../audit/verify/finding.js'
 import { verifyPki, worst } from '../audit/verify-pki.js'
 import { statusOfBackup } from '../backup/age.js'
 import type { RegisterChoice } from '../devices/open-register.js'
@@ -28,8 +31,8 @@ export interface ReadReportOptions extends RegisterChoice {
 }
 
 /**
- * Reads everything that a report says of a PKI directory. Nobody is contacted, no key is used, and nothing is changed. What
- * cannot be read is a finding.
+ * Reads everything that a report says of a PKI directory. Nobody is contacted, no passphrase and no token is used, and nothing
+ * is changed. What cannot be read is a finding.
  *
  * @throws FpkiError ERR_NOT_A_DIRECTORY, ERR_NOT_INITIALIZED when the directory has no PKI, ERR_STORAGE
  */
@@ -38,14 +41,26 @@ export async function readReport(options: ReadReportOptions, ports: RegisterPort
   const now = ports.clock()
   const frozen = { ...ports, clock: () => now }
   const directory = await inspectDirectory(ports.files, path)
+  // Throws when there is no PKI; what else is missing, the audit finds.
   missingFiles(directory)
   const { root, certificates } = await readCertificates(directory, { now, warnDays })
-  const factory = options.factory ?? factoryIn(directory, root)
+  const recorded = factoryIn(directory, root)
+  // An option that is wrong must not rename the PKI: the audit reports it.
+  const factory = recorded ?? options.factory
   const { devices, findings: ofRegister } = await readDevices(options, frozen)
-  const checked = { directory: path, factory, warnDays, register: 'skip' as const }
+  const checked = { directory: path, factory: options.factory ?? recorded, warnDays, register: 'skip' as const }
   const audit = await verifyPki(checked, { ...frozen, api: null, access: null })
-  // No report uses the root key, so that this is no news.
-  const findings = [...audit.findings.filter(({ code }) => code !== 'root-key.skipped'), ...ofRegister]
+  const keys = await readKeys(directory, certificates, audit.findings)
+  // The audit tests keys in files that are not encrypted.
+  const isTested = keys.some(
+    ({ certificate, place, file }) =>
+      certificate === PKI_FILES.rootCertificate && (place === 'file' || (place === 'unknown' && file !== null)),
+  )
+  const ofAudit = audit.findings.flatMap((one) => {
+    if (one.code !== 'root-key.skipped') return [one]
+    return isTested ? [] : [untested(one, path)]
+  })
+  const findings = [...ofAudit, ...ofRegister]
   return {
     factory,
     directory: path,
@@ -54,7 +69,7 @@ export async function readReport(options: ReadReportOptions, ports: RegisterPort
     warnDays,
     kit: directory.kit !== null,
     result: worst(findings),
-    keys: [...(await readKeys(directory, certificates))],
+    keys: [...keys],
     certificates: [...certificates],
     findings,
     lint: await lintFindings({ path, factory }, frozen),
@@ -63,6 +78,12 @@ export async function readReport(options: ReadReportOptions, ports: RegisterPort
     devices,
     evidence: [...EVIDENCE],
   }
+}
+
+/** As nobody asked for the root key to be tested, this is no warning. */
+function untested(skipped: Finding, path: string): Finding {
+  const message = 'The root key was not tested: a report uses no passphrase and no token.'
+  return { ...skipped, status: 'notice', message, hint: `Test it with \`fpki ca verify ${shellWord(path)}\`.` }
 }
 
 async function lintFindings(

@@ -1,3 +1,4 @@
+import { counted } from '../../counted.js'
 import { shellWord } from '../../shell-word.js'
 import { describeProof } from '../backup/age.js'
 import type { Block, Cell, Fact } from './document.js'
@@ -16,7 +17,10 @@ export function logBlocks({ auditLog, kit }: PkiReport): readonly Block[] {
   const checked = signed === null ? 'the chain is unbroken' : 'the chain is unbroken, and the signature verifies'
   const facts: readonly Fact[] = [
     ['Lines', { text: String(lines) }],
-    ['Signed by the root', { text: signed === null ? 'no line yet' : `up to line ${signed.line}, ${signed.at}` }],
+    [
+      'Signed by the root',
+      { text: signed === null ? 'no line yet' : `up to line ${signed.line}, recorded at ${signed.at}` },
+    ],
     ['SHA-256 of that line', { text: signed?.hash ?? '', style: 'code' }],
     ['Signature (DER, base64)', { text: signature ?? '', style: 'code' }],
     ['Lines after it', { text: unsigned === 0 || kit ? String(unsigned) : `${unsigned}; ${SIGNED_NEXT}` }],
@@ -29,6 +33,9 @@ export function logBlocks({ auditLog, kit }: PkiReport): readonly Block[] {
   ]
 }
 
+/** Devices, lines and the audit log go on without a change of the PKI. */
+const UNCHANGED = 'none of keys and certificates by fpki; devices and the audit log are not considered'
+
 /** The newest backup, and when it was last proven. */
 export function backupBlocks({ backup, kit, directory }: PkiReport): readonly Block[] {
   if (backup === null) {
@@ -38,15 +45,14 @@ export function backupBlocks({ backup, kit, directory }: PkiReport): readonly Bl
     return [{ kind: 'text', text }]
   }
   const { madeAt, file, daysOld, outdated } = backup
-  const age = `${daysOld} ${daysOld === 1 ? 'day' : 'days'} old`
   const facts: readonly Fact[] = [
-    ['Written', { text: `${madeAt} (${age})` }],
+    ['Written', { text: `${madeAt} (${counted(daysOld, 'day')} old)` }],
     ['File', { text: file, style: 'code' }],
     [
       'Last proof',
       { text: describeProof(backup, (time) => time), ...(backup.provedAt === null ? { style: 'expiring' } : {}) },
     ],
-    ['Changes since', outdated ? { text: 'the PKI has changed since', style: 'expiring' } : { text: 'none' }],
+    ['Changes since', outdated ? { text: 'the PKI has changed since', style: 'expiring' } : { text: UNCHANGED }],
   ]
   return [{ kind: 'facts', facts }]
 }

@@ -1,16 +1,13 @@
-import { verify } from 'node:crypto'
 import * as z from 'zod/mini'
 import type { AuditLogPorts } from '../../audit-log/audit-log.js'
+import { PKI_FILES } from '../../directory/names.js'
 import { FpkiError } from '../../errors.js'
-import { withAuditLog } from '../../journal/keep-records.js'
 import { jsonDocument, SCHEMA_VERSION } from '../../json-document.js'
 import { type KeyAccess, rootSignerOf } from '../../keystore/root-key.js'
-import { statement } from '../../pki/statement.js'
 import type { DurableFiles, Random } from '../../ports.js'
 import { printableLines } from '../../printable.js'
-import { sha256 } from '../../sha256.js'
-import { requireFreeInFolder } from '../../storage/require-free.js'
 import { openPkiOfRoot, openRootKey } from '../open-pki.js'
+import { REPORT_MODE, requireFreeForReport, writeSignedReport } from '../signed-report.js'
 import { reportCsv } from './csv.js'
 import { reportHtml } from './html.js'
 import { reportMarkdown } from './markdown.js'
@@ -54,28 +51,24 @@ export interface ReportPkiPorts extends AuditLogPorts {
   readonly access: KeyAccess
 }
 
-/** Whoever gets a report may read it. */
-const MODE = 0o644
-
 /**
- * Reports on a PKI directory for people who do not use fpki. Without `sign`, no key is used and nothing is changed but for the
- * new file; with it, the root signs the report, and the audit log records that.
+ * Reports on a PKI directory for people who do not use fpki. Without `sign`, no passphrase and no token is used, and nothing is
+ * changed but for the new file; with it, the root signs the report, and the audit log records that.
  *
- * @throws FpkiError ERR_USAGE to sign without a file; ERR_EXISTS when a file of `out` exists; as readReport, and for the root
+ * @throws FpkiError ERR_USAGE to sign without a file, and for a file in a PKI directory; ERR_EXISTS when a file of `out` exists; as readReport, and for the root
  *   key as openPkiOfRoot and openRootKey
  */
 export async function reportPki(options: ReportPkiOptions, ports: ReportPkiPorts): Promise<ReportPkiResult> {
   const { out, sign, format } = options
   if (sign && out === null) throw signsFilesOnly()
-  for (const file of out === null ? [] : sign ? [out, `${out}.sig`] : [out])
-    await requireFreeInFolder(ports.files, file, 'report', 'out')
+  if (out !== null) await requireFreeForReport({ ...options, out, isSigned: sign }, ports.files)
   const report = await readReport(options, ports)
   const nothing = { report, format, file: null, signatureFile: null, hash: null }
   if (out === null) return nothing
   const text = renderReport(report, format)
-  const signed = sign ? await signReport(text, { ...options, out }, ports) : { signatureFile: null, hash: null }
-  await ports.files.create(out, text, MODE)
-  return { ...nothing, file: out, ...signed }
+  if (sign) return { ...nothing, file: out, ...(await signReport(text, { ...options, out }, ports)) }
+  await ports.files.create(out, text, REPORT_MODE)
+  return { ...nothing, file: out }
 }
 
 /** A report in one of its formats. The same report gives the same text. */
@@ -92,25 +85,19 @@ export function renderReport(report: PkiReport, format: ReportFormat): string {
   }
 }
 
-/** Signs a report with the root key and writes the signature. The report follows: where it is, its signature is. */
+/** Signs a report with the root key, and writes both. */
 async function signReport(
   text: string,
   { directory: path, factory, out }: Pick<ReportPkiOptions, 'directory' | 'factory'> & { readonly out: string },
   ports: ReportPkiPorts,
 ) {
   const pki = await openPkiOfRoot(ports.files, path, factory)
-  const rootSigner = rootSignerOf(pki.directory, ports.access)
+  const { directory, root: certificate } = pki
+  const rootSigner = rootSignerOf(directory, ports.access)
   try {
     const signer = await openRootKey(rootSigner, pki)
-    const octets = statement(text)
-    const { hash } = signer.algorithm
-    const signature = await withAuditLog(pki.directory, 'ca report', ports, signer, async (auditLog) => {
-      await auditLog.logEvent(`Signs a report; SHA-256 ${sha256(octets)}`)
-      return signer.sign(octets)
-    })
-    if (!verify(hash, octets, pki.root.publicKey.key, signature)) throw badSignature()
-    await ports.files.create(`${out}.sig`, signature, MODE)
-    return { signatureFile: `${out}.sig`, hash }
+    const by = { directory, certificate, file: PKI_FILES.rootCertificate, signer }
+    return await writeSignedReport({ command: 'ca report', what: 'a report', text, out, ...by }, signer, ports)
   } finally {
     await rootSigner.close()
   }
@@ -119,9 +106,4 @@ async function signReport(
 function signsFilesOnly(): FpkiError {
   const hint = 'Name a new file for the report; its signature is written to the same name with .sig.'
   return new FpkiError('ERR_USAGE', 'Refusing to sign a report that is not written to a file.', hint, { option: 'out' })
-}
-
-function badSignature(): FpkiError {
-  const hint = 'Nothing was written. Check the token, then run the same command again.'
-  return new FpkiError('ERR_SIGNATURE', 'The signature of the report does not verify with the root key.', hint)
 }

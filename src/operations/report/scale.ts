@@ -1,4 +1,4 @@
-import { DAY } from '../../day.js'
+import { DAY, dateOf } from '../../day.js'
 import type { HierarchyCertificate } from '../show/hierarchy.js'
 
 /** How far a scale reaches beyond the time of the report: a root may be valid until the year 9999. */
@@ -23,8 +23,8 @@ export function scaleOf(certificates: readonly HierarchyCertificate[], now: stri
   )
   const place = (at: string) => Math.round((1000 * (Date.parse(at) - begin)) / (end - begin))
   return {
-    begin: new Date(begin).toISOString().slice(0, 10),
-    end: new Date(end).toISOString().slice(0, 10),
+    begin: dateOf(new Date(begin).toISOString()),
+    end: dateOf(new Date(end).toISOString()),
     at: (one) => Math.min(1000, Math.max(0, place(one))),
   }
 }

@@ -1,4 +1,4 @@
-import { hierarchyOf, stateText } from '../show/hierarchy.js'
+import { hierarchyOf, isUnverified, stateText } from '../show/hierarchy.js'
 import type { Block, Cell, Fact, ReportDocument, Section } from './document.js'
 import { SECTION_TITLES, type SectionId } from './evidence.js'
 import { findingBlocks, lintBlocks } from './finding-sections.js'
@@ -26,7 +26,7 @@ function sectionsOf(report: PkiReport): readonly Section[] {
   return [
     section('summary', summaryBlocks(report)),
     section('hierarchy', [{ kind: 'picture', hierarchy }]),
-    section('keys', [keyTable(report)]),
+    section('keys', [{ kind: 'text', text: KEYS_SCOPE }, keyTable(report)]),
     section('validity', [{ kind: 'timeline', at: report.at, rows: current }]),
     section('certificates', certificateBlocks(report)),
     section('findings', findingBlocks(report)),
@@ -39,6 +39,10 @@ function sectionsOf(report: PkiReport): readonly Section[] {
   ]
 }
 
+/** Nobody reads keys for a report, so that it can say no more. */
+const KEYS_SCOPE =
+  'As the PKI directory has and records it. Copies elsewhere, such as backups, are not listed. No passphrase was used, and no token was opened.'
+
 function keyTable({ keys }: PkiReport): Block {
   const rows = keys.map((key): readonly Cell[] => [
     { text: key.certificate },
@@ -50,10 +54,11 @@ function keyTable({ keys }: PkiReport): Block {
 
 function certificateBlocks({ certificates }: PkiReport): readonly Block[] {
   if (certificates.length === 0) return [{ kind: 'text', text: 'No certificate can be read.' }]
+  const hasRoot = certificates.some(({ role, current }) => role === 'root' && current)
   return certificates.map((certificate) => ({
     kind: 'record',
     title: titleOfCertificate(certificate),
-    facts: factsOf(certificate),
+    facts: factsOf(certificate, hasRoot),
   }))
 }
 
@@ -61,13 +66,13 @@ function titleOfCertificate({ name, current }: ReportCertificate): Cell {
   return { text: current ? name : `${name} (earlier)` }
 }
 
-function factsOf(certificate: ReportCertificate): readonly Fact[] {
+function factsOf(certificate: ReportCertificate, hasRoot: boolean): readonly Fact[] {
   const { state, subject, serialHex, notBefore, notAfter, profile, keyType } = certificate
   return [
     ['State', { text: stateText(certificate), style: state }],
     ['Profile', { text: profile }],
     ['Subject', { text: subject }],
-    ['Issuer', issuerCell(certificate)],
+    ['Issuer', issuerCell(certificate, hasRoot)],
     ['Serial', { text: serialHex, style: 'code' }],
     ['Valid from', { text: notBefore }],
     ['Valid until', { text: notAfter }],
@@ -76,11 +81,14 @@ function factsOf(certificate: ReportCertificate): readonly Fact[] {
   ]
 }
 
-function issuerCell({ role, issuer, signedByRoot }: ReportCertificate): Cell {
-  if (signedByRoot) return { text: `${issuer} (${role === 'root' ? 'self-signed' : 'signed by the root'})` }
-  return role === 'root'
-    ? { text: `${issuer} (not examined, because the root is the trust anchor)` }
-    : { text: `${issuer} (NOT SIGNED BY THE ROOT)`, style: 'foreign' }
+function issuerCell(certificate: ReportCertificate, hasRoot: boolean): Cell {
+  const { role, issuer, signedByRoot } = certificate
+  if (isUnverified(certificate)) {
+    const why = hasRoot ? 'NOT SIGNED BY THE ROOT' : 'NOT CHECKED: the root certificate is missing or unreadable'
+    return { text: `${issuer} (${why})`, style: 'unverified' }
+  }
+  if (!signedByRoot) return { text: `${issuer} (signed by another CA, not examined: the root is the trust anchor)` }
+  return { text: `${issuer} (${role === 'root' ? 'self-signed' : 'signed by the root'})` }
 }
 
 /** As OpenSSL prints fingerprints. */

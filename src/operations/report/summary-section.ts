@@ -1,4 +1,6 @@
 import { counted } from '../../counted.js'
+import { dateOf } from '../../day.js'
+import { PKI_FILES } from '../../directory/names.js'
 import { describeProof } from '../backup/age.js'
 import { stateText } from '../show/hierarchy.js'
 import type { Block, Cell, Fact } from './document.js'
@@ -7,9 +9,9 @@ import { isAboutDevices } from './record-sections.js'
 
 /** What the reader of one section has to know. */
 export function summaryBlocks(report: PkiReport): readonly Block[] {
-  const { factory, directory, at, version, keys, certificates } = report
-  const root = certificates.find(({ role, current }) => role === 'root' && current)
-  const rootKey = keys.find(({ certificate }) => certificate === root?.name)
+  const { factory, directory, at, version, keys } = report
+  // Also when its certificate is unreadable.
+  const rootKey = keys.find(({ certificate }) => certificate === PKI_FILES.rootCertificate)
   const facts: readonly Fact[] = [
     ['Factory', { text: factory ?? 'unknown' }],
     ['PKI directory', { text: directory, style: 'code' }],
@@ -26,9 +28,12 @@ export function summaryBlocks(report: PkiReport): readonly Block[] {
   return [{ kind: 'facts', facts }]
 }
 
-/** Where a key is; a key that a thief of the file could use stands out. */
-export function keyCell({ place, text }: Pick<KeyHolder, 'place' | 'text'>): Cell {
-  return place === 'file' || place === 'unreadable-file' ? { text, style: 'expiring' } : { text }
+/**
+ * Where a key is. What is in a file without a passphrase stands out, also a copy of a key in a token, or another key in the place
+ * of the right one.
+ */
+export function keyCell({ place, file, text }: Pick<KeyHolder, 'place' | 'file' | 'text'>): Cell {
+  return file !== null && place !== 'encrypted-file' ? { text, style: 'expiring' } : { text }
 }
 
 function auditCell({ result, findings }: PkiReport): Cell {
@@ -75,7 +80,7 @@ function auditLogCell({ auditLog }: PkiReport): Cell {
 }
 
 function backupCell({ backup, kit }: PkiReport): Cell {
-  if (backup !== null) return { text: `${backup.madeAt}, ${describeProof(backup, (time) => time.slice(0, 10))}` }
+  if (backup !== null) return { text: `${backup.madeAt}, ${describeProof(backup, dateOf)}` }
   return { text: 'none recorded', ...(kit ? {} : { style: 'expiring' }) }
 }
 

@@ -3,10 +3,12 @@ import type { OptionsOf } from '../../directory/journal-record.js'
 import type { PkiDirectory } from '../../directory/pki-directory.js'
 import { FpkiError } from '../../errors.js'
 import { issue } from '../../issuance/issue.js'
+import { failedBefore } from '../../journal/failed-before.js'
 import { beginRecords } from '../../journal/keep-records.js'
 import { runJournalled } from '../../journal/run-journalled.js'
 import { steps } from '../../journal/steps.js'
 import { type KeyAccess, rootSignerOf } from '../../keystore/root-key.js'
+import { sameOctets } from '../../pki/octets.js'
 import { encodePem } from '../../pki/pem.js'
 import { type Certificate, isIssuedBy, readPemCertificate } from '../../pki/read-certificate.js'
 import { sameRoot } from '../../pki/same-root.js'
@@ -38,6 +40,8 @@ export interface RootOrder<Command extends RootCommand> {
   /** Its file in the directory; an existing one is kept as an earlier one. */
   readonly file: string
   readonly template: CertificateTemplate
+  /** The certificate in that file when the order was planned; null: none. */
+  readonly planned: Certificate | null
   /** Checks the signed certificate before it is written; throws to refuse it. */
   check(certificate: Certificate): void
 }
@@ -51,14 +55,11 @@ export interface CertifiedRoot {
   readonly resumed: boolean
 }
 
-interface RootWork extends IssuanceContext {
-  readonly directory: PkiDirectory
-}
-
 /**
  * Issues a certificate for the key of a root with the root key of `pki`, and writes it: staged first, then moved to its place.
  *
- * @throws FpkiError as openRootKey and runJournalled do; ERR_PROFILE, ERR_CONSTRAINTS or ERR_CLOCK before the key is used;
+ * @throws FpkiError as openRootKey and runJournalled do; ERR_LOCKED when another process has replaced the file meanwhile;
+ *   ERR_PROFILE, ERR_CONSTRAINTS or ERR_CLOCK before the key is used;
  *   ERR_SIGNATURE
  */
 export async function certifyRoot<Command extends RootCommand>(
@@ -73,7 +74,7 @@ export async function certifyRoot<Command extends RootCommand>(
     await directory.make()
     let keptAs: string | null = null
     const { command, options, file } = order
-    const { resumed } = await runJournalled<RootCommand, RootWork>(
+    const { resumed } = await runJournalled<RootCommand, IssuanceContext>(
       command,
       options,
       stepsOf(order, (name) => {
@@ -92,12 +93,13 @@ export async function certifyRoot<Command extends RootCommand>(
           warn: ports.progress.warn,
         }),
         begin: async ({ auditLog }) => {
+          await requireAsPlanned(directory, order)
           await discardStaged(directory, file)
           return beginRecords(directory, auditLog, ports.clock())
         },
         keep: (kept) => kept,
         rollBack: {
-          isSafe: (error) => isUndone(error, directory, ports.signal),
+          isSafe: (error) => failedBefore(PUBLISH, error, { directory, signal: ports.signal }),
           undo: () => discardStaged(directory, file),
         },
       },
@@ -109,12 +111,51 @@ export async function certifyRoot<Command extends RootCommand>(
   }
 }
 
+/**
+ * Proves a root key that is in a file, so that nothing is signed elsewhere when it is missing or wrong, or the passphrase is. A
+ * token would ask for the PIN again.
+ *
+ * @throws FpkiError as openRootKey
+ */
+export async function proveKeyInFile(pki: OpenPki, access?: KeyAccess): Promise<void> {
+  const { directory } = pki
+  const place = access?.root.kind ?? 'recorded'
+  const isInToken = place === 'token' || (place === 'recorded' && (await isRecordedInToken(directory)))
+  if (isInToken) return
+  const rootSigner = rootSignerOf(directory, access)
+  try {
+    await openRootKey(rootSigner, pki)
+  } finally {
+    await rootSigner.close()
+  }
+}
+
+async function isRecordedInToken(directory: PkiDirectory): Promise<boolean> {
+  return (await directory.readState())?.rootKey.kind === 'pkcs11'
+}
+
+/** Nobody held the lock while a user was asked, or while the other root signed. */
+async function requireAsPlanned<Command extends RootCommand>(
+  directory: PkiDirectory,
+  { file, planned }: Pick<RootOrder<Command>, 'file' | 'planned'>,
+): Promise<void> {
+  const path = `${directory.path}/${file}`
+  const pem = await directory.read(file)
+  const current = pem === null ? null : readPemCertificate(pem, path).der
+  if (planned === null ? current === null : sameOctets(current, planned.der)) return
+  throw new FpkiError(
+    'ERR_LOCKED',
+    `Another process has replaced ${path} meanwhile.`,
+    'It was not signed again. Run the command again if it is still needed.',
+  )
+}
+
 /** The step from which on an interrupted command can only be resumed. */
 export const PUBLISH = 'publish'
 
 function stepsOf<Command extends RootCommand>(order: RootOrder<Command>, onKept: (name: string | null) => void) {
   const { file } = order
-  return steps<RootWork, RootCommand>()
+  return steps<IssuanceContext, RootCommand>()
     .step({
       name: 'certificate',
       says: `Signing ${file}`,
@@ -134,7 +175,7 @@ async function discardStaged(directory: PkiDirectory, file: string): Promise<voi
 
 /** An interrupted run may have staged the certificate already: one is enough. */
 async function stage<Command extends RootCommand>(
-  { target, auditLog, rootSigner }: RootWork,
+  { target, auditLog, rootSigner }: IssuanceContext,
   { file, template, check }: RootOrder<Command>,
   interrupted: boolean,
 ): Promise<void> {
@@ -147,11 +188,4 @@ async function stage<Command extends RootCommand>(
 
 function isFor(template: CertificateTemplate, certificate: Certificate): boolean {
   return sameRoot(template, certificate) && isIssuedBy(certificate, template.issuer ?? certificate)
-}
-
-/** Whether nothing has left the staging folder. A user abort is resumed, not rolled back. */
-async function isUndone(error: unknown, directory: PkiDirectory, signal: AbortSignal): Promise<boolean> {
-  if (signal.aborted || !(error instanceof FpkiError)) return false
-  const journal = await directory.readJournal().catch(() => null)
-  return journal?.steps.find(({ name }) => name === PUBLISH)?.state === 'pending'
 }

@@ -1,7 +1,6 @@
 import * as z from 'zod/mini'
 import { DAY } from '../../day.js'
-import { readableCertificates } from '../../directory/certificate-files.js'
-import { crossCertificateFile, isCrossCertificate, PKI_FILES } from '../../directory/names.js'
+import { crossCertificateFile, isCrossCertificate } from '../../directory/names.js'
 import { FpkiError } from '../../errors.js'
 import { newTemplate, requireValid } from '../../issuance/issue.js'
 import { resumable } from '../../journal/resumable.js'
@@ -10,25 +9,16 @@ import type { KeyAccess } from '../../keystore/root-key.js'
 import { checkClock } from '../../pki/clock.js'
 import { certificateFacts, describeCertificate } from '../../pki/describe.js'
 import { fingerprintOf } from '../../pki/fingerprint.js'
-import { pathProblem } from '../../pki/path.js'
-import { pathFault } from '../../pki/path-validation/validate.js'
 import { CROSS_CA } from '../../pki/profiles.js'
 import { sameSpki } from '../../pki/public-key.js'
-import {
-  type Certificate,
-  isIssuedBy,
-  readPemCertificate,
-  readTbsCertificate,
-  type TbsCertificate,
-} from '../../pki/read-certificate.js'
+import { type Certificate, isIssuedBy, readPemCertificate } from '../../pki/read-certificate.js'
 import { sameRoot } from '../../pki/same-root.js'
 import type { CertificateTemplate } from '../../pki/template.js'
 import { validityFrom } from '../../pki/validity.js'
-import { shellWord } from '../../shell-word.js'
-import { encodeTbs } from '../../signer/x509/certificate.js'
 import { type OpenPki, openPkiOfRoot } from '../open-pki.js'
-import { certifyRoot, type RootPorts } from './certify-root.js'
-import { requireNoConstraints } from './extensions.js'
+import { certifyRoot, proveKeyInFile, type RootPorts } from './certify-root.js'
+import { type Direction, requireAccepted, requirePaths } from './cross-paths.js'
+import { issuedByRoot, requireNoConstraints } from './roots.js'
 
 /** What `fpki ca cross-sign --json` prints. */
 export const crossSignResult = jsonDocument({
@@ -72,21 +62,17 @@ export interface CrossSignPorts extends RootPorts {
 
 const COMMAND = 'ca cross-sign'
 
-/** A root that certifies another. */
-interface Direction {
-  readonly signer: OpenPki
-  readonly certified: OpenPki
-  readonly file: string
+interface PlannedDirection extends Direction {
   readonly template: CertificateTemplate
-  /** Valid certificates that the certified root issued: they must verify with the signer through the cross-certificate. */
-  readonly below: readonly Certificate[]
-  /** The existing cross-certificate, if a new one would not be valid longer; null: one is to be signed. */
+  /** The certificate in `file`; null: none. */
+  readonly planned: Certificate | null
+  /** The same, if a new one would not be valid longer; null: one is to be signed. */
   readonly existing: Certificate | null
 }
 
 /**
  * Certifies the roots of two PKI directories by each other (docs/profile.md#cross-certificates), so that who trusts one of them
- * accepts what the other has issued. Both directions are checked before either root signs. Each directory gets the
+ * accepts what the other has issued. Both directions, and keys in files, are checked before either root signs. Each directory gets the
  * certificate that its root signed; one that exists already is not signed again.
  *
  * @throws FpkiError as openPkiOfRoot and certifyRoot do; ERR_USAGE when both directories have the same root; ERR_CLOCK when
@@ -98,11 +84,13 @@ export async function crossSign(options: CrossSignOptions, ports: CrossSignPorts
   const other = await open(options.with)
   checkClock(ports.clock())
   requireTwoRoots(one, other)
-  for (const pki of [one, other]) requireNoConstraints(pki.root, pathOfRoot(pki), 'a cross-certificate')
+  for (const pki of [one, other]) requireNoConstraints(pki, 'a cross-certificate')
   const directions = [
     { direction: await plan(one, other, ports), access: ports.access },
     { direction: await plan(other, one, ports), access: ports.otherAccess },
   ]
+  for (const { direction, access } of directions)
+    if (direction.existing === null) await proveKeyInFile(direction.signer, access)
   const certificates: CrossSignResult['certificates'] = []
   // One after the other: both keys may be in tokens of one module.
   for (const { direction, access } of directions) {
@@ -121,15 +109,16 @@ function afterFirst(error: unknown, [first]: CrossSignResult['certificates']): u
   return new FpkiError(code, message, `${hint} ${signed}`, { cause: error, ...(option === null ? {} : { option }) })
 }
 
-async function plan(signer: OpenPki, certified: OpenPki, ports: CrossSignPorts): Promise<Direction> {
+async function plan(signer: OpenPki, certified: OpenPki, ports: CrossSignPorts): Promise<PlannedDirection> {
   const { root } = certified
-  const file = crossCertificateFile(fingerprintOf(root.der))
+  const file = crossCertificateFile(fingerprintOf(root.spki))
   const template = templateFor(signer.root, root, ports, file)
-  const below = await issuedBelow(certified, ports.clock())
-  await requireAccepted(template, signer.root, below)
+  const direction = { signer, certified, file, below: await validBelow(certified, ports.clock()) }
+  await requireAccepted(template, direction)
   const open = await resumable(signer.directory, COMMAND, { with: certified.directory.path })
-  const existing = open === null ? await existingIn(signer, template, file) : null
-  return { signer, certified, file, template, below, existing }
+  const planned = open === null ? await existingIn(signer, template, file) : null
+  const existing = planned !== null && isLongEnough(planned, template) ? planned : null
+  return { ...direction, template, planned, existing }
 }
 
 /** Valid until the first of both roots ends. Throws ERR_CLOCK when one of them is not valid now. */
@@ -149,47 +138,15 @@ function templateFor(signer: Certificate, root: Certificate, ports: CrossSignPor
   }
 }
 
-async function issuedBelow({ directory, root }: OpenPki, now: Date): Promise<readonly Certificate[]> {
-  const files = await readableCertificates(
-    directory,
-    (name) => !name.startsWith(PKI_FILES.rootCertificate) && !isCrossCertificate(name),
-  )
-  return files
+/** What is valid now, without cross-certificates: those are for others. */
+async function validBelow(pki: OpenPki, now: Date): Promise<readonly Certificate[]> {
+  return (await issuedByRoot(pki))
+    .filter(({ file }) => !isCrossCertificate(file))
     .map(({ certificate }) => certificate)
-    .filter((one) => isIssuedBy(one, root) && one.notBefore <= now && now <= one.notAfter)
+    .filter((one) => one.notBefore <= now && now <= one.notAfter)
 }
 
-/** Before anything is signed. Throws ERR_CONSTRAINTS when clients would reject what the certified root has issued. */
-async function requireAccepted(
-  template: CertificateTemplate,
-  signer: Certificate,
-  below: readonly Certificate[],
-): Promise<void> {
-  const { publicKey } = signer
-  if (publicKey.kind !== 'EC') return
-  const cross = readTbsCertificate(await encodeTbs(template, publicKey.curve))
-  const at = template.validity.notBefore
-  for (const one of below) {
-    const path = [signer, cross, one, ...leafBelow(one)]
-    const fault = pathFault(path, at < one.notBefore ? one.notBefore : at)
-    if (fault !== null) throw notAccepted(template.role, fault)
-  }
-}
-
-/** A device of a device CA: path lengths count the CAs above the last certificate of a path. */
-function leafBelow(one: Certificate): readonly TbsCertificate[] {
-  return one.parsedExtensions.basicConstraints?.ca ? [{ ...one, issuer: one.subject }] : []
-}
-
-function notAccepted(file: string, fault: string): FpkiError {
-  return new FpkiError(
-    'ERR_CONSTRAINTS',
-    `Refusing to sign ${file}: clients would reject what the certified root has issued: ${fault}.`,
-    'Nothing was signed. `openssl x509 -text` shows the constraints of both roots.',
-  )
-}
-
-/** null when it does not exist, or a new one would be valid at least a day longer. Throws ERR_BAD_CERTIFICATE for another one. */
+/** null when it does not exist. Throws ERR_BAD_CERTIFICATE for another certificate. */
 async function existingIn(
   { directory, root }: OpenPki,
   template: CertificateTemplate,
@@ -205,17 +162,25 @@ async function existingIn(
       `${path} is not a cross-certificate of these two roots.`,
       'Nothing was signed. Move the file away, then run the command again.',
     )
-  const gained = template.validity.notAfter.getTime() - existing.notAfter.getTime()
-  return gained < DAY ? existing : null
+  return existing
 }
 
-async function certify(direction: Direction, ports: RootPorts): Promise<CrossSignResult['certificates'][number]> {
-  const { signer, certified, file, template, existing } = direction
+/** Whether a new one would not be valid at least a day longer. */
+function isLongEnough({ notAfter }: Certificate, { validity }: CertificateTemplate): boolean {
+  return validity.notAfter.getTime() - notAfter.getTime() < DAY
+}
+
+async function certify(
+  direction: PlannedDirection,
+  ports: RootPorts,
+): Promise<CrossSignResult['certificates'][number]> {
+  const { signer, certified, file, template, planned, existing } = direction
   const order = {
     command: COMMAND,
     options: { with: certified.directory.path },
     file,
     template,
+    planned,
     check: (certificate: Certificate) => requirePaths(certificate, direction, ports.clock()),
   } as const
   const { certificate, keptAs, resumed } =
@@ -235,18 +200,6 @@ async function certify(direction: Direction, ports: RootPorts): Promise<CrossSig
   }
 }
 
-/** OpenSSL verifies every signature of every path. Throws ERR_SIGNATURE. */
-function requirePaths(cross: Certificate, { signer, certified, below, file }: Direction, at: Date): void {
-  const problems = below.map((one) => pathProblem(one, { root: signer.root, intermediates: [cross], at }))
-  const problem = problems.find((one) => one !== null)
-  if (problem === undefined) return
-  throw new FpkiError(
-    'ERR_SIGNATURE',
-    `Refusing ${file}: what the certified root has issued does not verify with it: ${problem}.`,
-    `Check it with \`fpki ca verify ${shellWord(certified.directory.path)}\`.`,
-  )
-}
-
 function requireTwoRoots(one: OpenPki, other: OpenPki): void {
   if (!sameSpki(one.root.spki, other.root.spki)) return
   throw new FpkiError(
@@ -255,8 +208,4 @@ function requireTwoRoots(one: OpenPki, other: OpenPki): void {
     'Nothing was signed. Pass the directory of the other root.',
     { option: 'with' },
   )
-}
-
-function pathOfRoot({ directory }: OpenPki): string {
-  return `${directory.path}/${PKI_FILES.rootCertificate}`
 }

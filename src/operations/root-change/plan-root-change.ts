@@ -8,10 +8,11 @@ import { roleOfFile } from '../../directory/pki-files.js'
 import { FpkiError } from '../../errors.js'
 import { jsonDocument } from '../../json-document.js'
 import { checkClock } from '../../pki/clock.js'
-import { type CertificateRole, certificateRole, rfc3339 } from '../../pki/describe.js'
+import { certificateRole, rfc3339 } from '../../pki/describe.js'
 import { fingerprintOf } from '../../pki/fingerprint.js'
 import { isIssuedBy } from '../../pki/read-certificate.js'
 import { shellWord } from '../../shell-word.js'
+import { remedyFor } from '../certificate-roles.js'
 import { openRegisterToRead } from '../devices/open-register.js'
 import { type OpenPki, openPkiOfRoot } from '../open-pki.js'
 import { type PlannedStep, plannedSteps, rootChangeStep } from './root-change-steps.js'
@@ -70,7 +71,7 @@ function noticeFor(directory: string): string {
  * Plans the change to a new root: what must be signed, shipped and awaited, and when. Reads the certificates and the device register of
  * the directory, and changes nothing.
  *
- * @throws FpkiError as openPkiOfRoot; ERR_CLOCK; ERR_BAD_FILE when the device register cannot be read
+ * @throws FpkiError as openPkiOfRoot; ERR_USAGE when the change would end after the year 9999; ERR_CLOCK; ERR_BAD_FILE when the device register cannot be read
  */
 export async function planRootChange(
   options: PlanRootChangeOptions,
@@ -86,6 +87,7 @@ export async function planRootChange(
   const devices = await devicesIn(directory.path, ports)
   const steps = plannedSteps({ ...options, start, directory: directory.path, devices })
   const end = steps.at(-1)?.until ?? rfc3339(start)
+  if (!/^\d{4}-/.test(end)) throw tooFarAway()
   return {
     factory,
     directory: directory.path,
@@ -97,6 +99,11 @@ export async function planRootChange(
     steps: [...steps],
     endingBefore: await endingBefore(pki, end),
   }
+}
+
+function tooFarAway(): FpkiError {
+  const hint = 'Pass an earlier start.'
+  return new FpkiError('ERR_USAGE', 'The change would end after the year 9999.', hint, { option: 'start' })
 }
 
 /** The day, at 00:00 UTC. */
@@ -129,24 +136,7 @@ async function endingBefore(
     .sort((a, b) => a.certificate.notAfter.getTime() - b.certificate.notAfter.getTime())
     .map(({ file, certificate }) => {
       const role = roleOfFile(file)
-      return { file, role, notAfter: rfc3339(certificate.notAfter), hint: hintFor(role, shellWord(directory.path)) }
+      const [what, command] = remedyFor(role, shellWord(directory.path))
+      return { file, role, notAfter: rfc3339(certificate.notAfter), hint: `${what}: \`${command}\`.` }
     })
-}
-
-/** How to replace a certificate that ends too early. `at` is the directory, for a shell. */
-function hintFor(role: CertificateRole, at: string): string {
-  switch (role) {
-    case 'root':
-      return `Start earlier, or renew it first with \`fpki ca renew-root ${at}\`.`
-    case 'cross':
-      return `Sign it again with \`fpki ca cross-sign ${at} --with NEW\`.`
-    case 'tls':
-      return `Replace it with \`fpki ca rotate-tls ${at}\`.`
-    case 'est-tls':
-      return `Replace it with \`fpki est authorize ${at}\`.`
-    case 'online-ca':
-      return `Add another one with \`fpki ca add-device-ca ${at} --online-ca\`.`
-    case 'local-ca':
-      return `Add another one with \`fpki ca add-device-ca ${at} --local-ca --local-ca-filename NAME.pem\`.`
-  }
 }

@@ -7,13 +7,13 @@ import { jsonDocument } from '../../json-document.js'
 import { checkClock } from '../../pki/clock.js'
 import { certificateFacts, describeCertificate, rfc3339 } from '../../pki/describe.js'
 import { fingerprintOf } from '../../pki/fingerprint.js'
-import { type Profile, ROOT_CA } from '../../pki/profiles.js'
+import { type Profile, type ProfileExtension, ROOT_CA } from '../../pki/profiles.js'
 import { type Certificate, isIssuedBy } from '../../pki/read-certificate.js'
 import type { CertificateTemplate } from '../../pki/template.js'
 import { serialToHex } from '../../serial-hex.js'
 import { type OpenPki, openPkiOfRoot } from '../open-pki.js'
 import { certifyRoot, type RootPorts } from './certify-root.js'
-import { requireNoConstraints } from './extensions.js'
+import { issuedByRoot, pathOfRoot, requireNoConstraints } from './roots.js'
 
 /** What `fpki ca renew-root --json` prints. */
 export const renewRootResult = jsonDocument({
@@ -85,7 +85,7 @@ export async function renewRoot(options: RenewRootOptions, ports: RenewRootPorts
     await ports.confirm(plan)
   }
   if (options.dryRun) return { ...plan, certificate: null, keptAs: null, resumed: false }
-  const below = await issuedBy(pki)
+  const below = (await issuedByRoot(pki)).map((issued) => issued.certificate)
   const { certificate, keptAs, resumed } = await certifyRoot(
     pki,
     {
@@ -93,6 +93,7 @@ export async function renewRoot(options: RenewRootOptions, ports: RenewRootPorts
       options: { renews: renews ?? fingerprintOf(root.der) },
       file: PKI_FILES.rootCertificate,
       template,
+      planned: root,
       check: (renewed) => requireSameChains(renewed, below),
     },
     ports,
@@ -117,10 +118,10 @@ async function earlierRoot({ directory, root }: OpenPki, renews: string | null):
  * The beginning stays: certificates below the root began after it. A device whose clock is slow accepts the new root as it
  * did the earlier one.
  */
-function templateFor({ root, directory }: OpenPki, ports: RootPorts): CertificateTemplate {
-  const path = `${directory.path}/${PKI_FILES.rootCertificate}`
-  if (!isIssuedBy(root, root)) throw byAnotherCa(path)
-  requireNoConstraints(root, path, 'a root certificate')
+function templateFor(pki: OpenPki, ports: RootPorts): CertificateTemplate {
+  const { root } = pki
+  if (!isIssuedBy(root, root)) throw byAnotherCa(pathOfRoot(pki))
+  requireNoConstraints(pki, 'a root certificate')
   const { subject, spki, parsedExtensions, notBefore } = root
   const contents = { role: PKI_FILES.rootCertificate, subject, spki, issuer: null, names: [] }
   const template = newTemplate({ ...contents, profile: ROOT_CA }, ports)
@@ -133,9 +134,9 @@ function templateFor({ root, directory }: OpenPki, ports: RootPorts): Certificat
   }
 }
 
-/** The profile of a root, with the path length and without the purposes that this one lacks: it must not be able to do more. */
+/** The profile of a root, with the path length and without the usages that this one lacks: it must not be able to do more. */
 function profileLike(
-  { parsedExtensions: { basicConstraints, extKeyUsage } }: Certificate,
+  { parsedExtensions: { basicConstraints, keyUsage, extKeyUsage } }: Certificate,
   { notBefore, notAfter }: CertificateTemplate['validity'],
 ): Profile {
   const pathLenConstraint = basicConstraints?.pathLenConstraint ?? null
@@ -144,14 +145,21 @@ function profileLike(
     years: notAfter.getUTCFullYear() - notBefore.getUTCFullYear() + 1,
     extensions: ROOT_CA.extensions
       .filter(({ type }) => type !== 'extKeyUsage' || extKeyUsage !== null)
-      .map((spec) => (spec.type === 'basicConstraints' ? { ...spec, pathLenConstraint } : spec)),
+      .map((spec): ProfileExtension => {
+        if (spec.type === 'basicConstraints') return { ...spec, pathLenConstraint }
+        if (spec.type === 'keyUsage') return { ...spec, usages: spec.usages.filter((one) => has(keyUsage, one)) }
+        if (spec.type !== 'extKeyUsage') return spec
+        return { ...spec, purposes: spec.purposes.filter((one) => has(extKeyUsage, one)) }
+      }),
   }
 }
 
-async function issuedBy({ directory, root }: OpenPki): Promise<readonly Certificate[]> {
-  const isBelow = (name: string) => !name.startsWith(PKI_FILES.rootCertificate)
-  const files = await readableCertificates(directory, isBelow)
-  return files.map(({ certificate }) => certificate).filter((one) => isIssuedBy(one, root))
+/** anyExtendedKeyUsage (RFC 5280, 4.2.1.12). */
+const ANY_PURPOSE = '2.5.29.37.0'
+
+/** Without the extension there are no limits. */
+function has(usages: readonly string[] | null, usage: string): boolean {
+  return usages === null || usages.includes(usage) || usages.includes(ANY_PURPOSE)
 }
 
 /** OpenSSL accepts the new certificate as the issuer of everything below the root. Throws ERR_SIGNATURE. */

@@ -36,56 +36,54 @@ export function plannedSteps({ directory, start, rolloutDays, renewalDays, devic
   const renewed = after(updated, renewalDays)
   const all = devices === null ? 'all devices' : `all ${devices} devices in the device register`
   const others = devices === null ? '' : ' The register knows only those that fpki issued.'
-  const step = (
-    id: PlannedStep['id'],
-    kind: PlannedStep['kind'],
-    [from, until]: readonly [Date, Date],
-    what: string,
-  ) => {
-    return (...commands: string[]) => ({ id, kind, from: rfc3339(from), until: rfc3339(until), what, commands })
-  }
-  const first = [start, start] as const
-  return [
-    step(
-      'new-root',
-      'sign',
-      first,
-      'Create the new root, its device CAs and its server certificate in a directory NEW.',
-    )('fpki ca create NEW', 'fpki ca backup NEW --out FILE'),
-    step('cross-sign', 'sign', first, 'Let both roots sign each other.')(`fpki ca cross-sign ${at} --with NEW`),
-    step(
-      'old-gateway',
-      'ship',
-      first,
-      `Add the cross-certificate in ${directory} to the CA certificates of the present gateway: it then accepts devices of the new root.`,
-    )(),
-    step('update', 'ship', [start, updated], `Ship an update that makes ${all} trust both roots.`)(),
-    step(
-      'await-update',
-      'await',
-      [start, updated],
-      `Wait until ${all} have the update.${others}`,
-    )(...(devices === null ? [] : [`fpki devices count ${at}`])),
-    step(
-      'new-gateway',
-      'ship',
-      [updated, updated],
-      'Serve the server certificate of NEW with the cross-certificate in ' +
-        `${directory} after it, so that devices without the update accept it too. Let this gateway trust the new root, with the cross-certificate in NEW for devices of the old root.`,
-    )(),
-    step(
-      'renew',
-      'await',
-      [updated, renewed],
-      `Renew the certificates of ${all} below the device CAs of NEW.${others}`,
-    )('fpki devices count NEW'),
-    step(
-      'retire',
-      'retire',
-      [renewed, renewed],
-      'Ship an update that trusts the new root only, remove the cross-certificates from the servers, and keep the old key with its backups offline.',
-    )(`fpki ca verify ${at}`, `fpki ca backup ${at} --out FILE`),
+  const steps: readonly (Omit<PlannedStep, 'from' | 'until'> & { readonly days: readonly [Date, Date] })[] = [
+    {
+      ...{ id: 'new-root', kind: 'sign', days: [start, start] },
+      what: 'Create the new root, its device CAs and its server certificate in a directory NEW.',
+      commands: ['fpki ca create NEW', 'fpki ca backup NEW --out FILE'],
+    },
+    {
+      ...{ id: 'cross-sign', kind: 'sign', days: [start, start] },
+      what: 'Let both roots sign each other.',
+      commands: [`fpki ca cross-sign ${at} --with NEW`],
+    },
+    {
+      ...{ id: 'old-gateway', kind: 'ship', days: [start, start] },
+      what:
+        'Let the present gateway accept devices of the new root. If it trusts device CAs, as an exported gateway does, add ' +
+        `the device CAs of NEW. If it trusts the old root, add the cross-certificate in ${directory} to its CA certificates; it ` +
+        'then also accepts devices of device CAs that the new root has revoked.',
+      commands: [],
+    },
+    {
+      ...{ id: 'update', kind: 'ship', days: [start, updated] },
+      what: `Ship an update that makes ${all} trust both roots.`,
+      commands: [],
+    },
+    {
+      ...{ id: 'await-update', kind: 'await', days: [start, updated] },
+      what: `Wait until ${all} have the update.${others}`,
+      commands: devices === null ? [] : [`fpki devices count ${at}`],
+    },
+    {
+      ...{ id: 'new-gateway', kind: 'ship', days: [updated, updated] },
+      what:
+        `Serve the server certificate of NEW with the cross-certificate in ${directory} after it, so that devices without the update accept it too. ` +
+        'Let this gateway trust the device CAs of both directories, or the new root with the cross-certificate in NEW.',
+      commands: [],
+    },
+    {
+      ...{ id: 'renew', kind: 'await', days: [updated, renewed] },
+      what: `Renew the certificates of ${all} below the device CAs of NEW.${others}`,
+      commands: ['fpki devices count NEW'],
+    },
+    {
+      ...{ id: 'retire', kind: 'retire', days: [renewed, renewed] },
+      what: 'Ship an update that trusts the new root only, remove the cross-certificates from the servers, and keep the old key with its backups offline.',
+      commands: [`fpki ca verify ${at}`, `fpki ca backup ${at} --out FILE`],
+    },
   ]
+  return steps.map(({ days: [from, until], ...step }) => ({ ...step, from: rfc3339(from), until: rfc3339(until) }))
 }
 
 function after(start: Date, days: number): Date {

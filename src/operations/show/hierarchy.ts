@@ -1,14 +1,15 @@
 import * as z from 'zod/mini'
-import { DAY } from '../../day.js'
+import { counted } from '../../counted.js'
+import { DAY, dateOf } from '../../day.js'
 import { LINE_STATES } from '../../devices/register.js'
 import type { CaStanding } from '../../directory/ca-standing.js'
 import { type CertificateFacts, type CertificateRole, certificateFacts, certificateRole } from '../../pki/describe.js'
 
 /** The states of a certificate in a picture or report. */
 export const CERTIFICATE_STATES = [
-  ...(['valid', 'not-yet-valid', 'expiring', 'expired', 'disabled', 'revoked'] as const),
-  /** The root did not sign it. */
-  'foreign',
+  ...['valid', 'not-yet-valid', 'expiring', 'expired', 'disabled', 'revoked'],
+  /** Its signature is not that of the root, or there is no root certificate to verify it with. */
+  'unverified',
 ] as const
 /** See {@link CERTIFICATE_STATES}. */
 export type CertificateState = (typeof CERTIFICATE_STATES)[number]
@@ -56,6 +57,8 @@ export interface Hierarchy {
   readonly at: string
   /** null: it cannot be read. */
   readonly root: HierarchyCertificate | null
+  /** What this root has signed for other roots: what they have issued is accepted with it. */
+  readonly crossCertificates: readonly HierarchyCertificate[]
   readonly servers: readonly HierarchyCertificate[]
   readonly deviceCas: readonly DeviceCaNode[]
   /** Lines of device CAs that are not among `deviceCas`. */
@@ -78,21 +81,35 @@ export function hierarchyCertificateOf(
   const { role, name, current, standing } = place
   const { subject, issuer, serialHex, notBefore, notAfter, daysLeft } = facts
   const { keyType, signatureAlgorithm, fingerprint, signedByRoot } = facts
-  // A root that a company's CA has signed is a trust anchor.
-  const state = role !== 'root' && !signedByRoot ? 'foreign' : stateOf(facts, standing, at)
+  const state = stateOf(facts, { role, standing }, at)
   return {
     ...{ role, name, current, state, subject, issuer, serialHex, notBefore, notAfter, daysLeft },
     ...{ keyType, signatureAlgorithm, fingerprint, signedByRoot },
   }
 }
 
+/**
+ * Whether it does not verify with the root's key. It is not known whether another CA has signed it or nobody: the root has not. A
+ * root that another CA has signed is trusted all the same.
+ */
+export function isUnverified({
+  role,
+  subject,
+  issuer,
+  signedByRoot,
+}: Pick<HierarchyCertificate, 'role' | 'subject' | 'issuer' | 'signedByRoot'>): boolean {
+  return !signedByRoot && (role !== 'root' || subject === issuer)
+}
+
 /** What matters most is first: a revoked certificate that has expired as well is revoked. */
 function stateOf(
-  { notBefore, notAfter }: Pick<CertificateFacts, 'notBefore' | 'notAfter'>,
-  standing: CaStanding,
+  facts: Pick<CertificateFacts, 'notBefore' | 'notAfter' | 'signedByRoot' | 'subject' | 'issuer'>,
+  { role, standing }: { readonly role: CertificateRole; readonly standing: CaStanding },
   { now, warnDays }: StateAt,
 ): CertificateState {
   if (standing === 'revoked') return 'revoked'
+  if (isUnverified({ ...facts, role })) return 'unverified'
+  const { notBefore, notAfter } = facts
   const left = Date.parse(notAfter) - now.getTime()
   if (left < 0) return 'expired'
   if (standing === 'disabled') return 'disabled'
@@ -120,6 +137,7 @@ export function hierarchyOf(
     factory,
     at,
     root: current('root')[0] ?? null,
+    crossCertificates: current('cross'),
     servers: current('tls', 'est-tls'),
     deviceCas,
     otherLines: lines.filter((line) => !placed.has(line)),
@@ -134,22 +152,26 @@ function distinct(certificates: readonly HierarchyCertificate[]): readonly Hiera
 }
 
 /** A state in words, with the time that is left or over. */
-export function stateText({ state, daysLeft, notAfter }: HierarchyCertificate): string {
-  const days = `${daysLeft} ${daysLeft === 1 ? 'day' : 'days'}`
+export function stateText({
+  state,
+  daysLeft,
+  notAfter,
+}: Pick<HierarchyCertificate, 'state' | 'daysLeft' | 'notAfter'>): string {
+  const days = counted(daysLeft, 'day')
   switch (state) {
     case 'valid':
       return `valid, ${days} left`
     case 'expiring':
       return `EXPIRES in ${days}`
     case 'expired':
-      return `EXPIRED on ${notAfter.slice(0, 10)}`
+      return `EXPIRED on ${dateOf(notAfter)}`
     case 'not-yet-valid':
       return 'NOT VALID YET'
     case 'disabled':
       return 'DISABLED'
     case 'revoked':
       return 'REVOKED'
-    case 'foreign':
-      return 'NOT SIGNED BY THE ROOT'
+    case 'unverified':
+      return 'SIGNATURE NOT VERIFIED'
   }
 }

@@ -25,7 +25,7 @@ export const LIGHT: Palette = {
     expired: '#a40e26',
     disabled: '#6639ba',
     revoked: '#82071e',
-    foreign: '#99286e',
+    unverified: '#99286e',
   },
 }
 
@@ -43,7 +43,7 @@ export const DARK: Palette = {
     expired: '#ff7b72',
     disabled: '#d2a8ff',
     revoked: '#ffa198',
-    foreign: '#ff9bce',
+    unverified: '#ff9bce',
   },
 }
 
@@ -58,7 +58,7 @@ export const MARKS: Readonly<Record<CertificateState, string>> = {
   expired: 'M2 2 12 12M12 2 2 12',
   disabled: 'M4.5 2V12M9.5 2V12',
   revoked: 'M7 1a6 6 0 1 0 .01 0M2.8 11.2 11.2 2.8',
-  foreign: 'M4 4.5a3 3 0 1 1 4.4 2.6Q7 8 7 9.2M7 11.6V12',
+  unverified: 'M3.8 4.6a3.2 3.2 0 1 1 4.6 2.8Q7 8.1 7 9.5M7 12V12.1',
 }
 
 /** Dashes of a box's border: unbroken for what is in use. */
@@ -66,7 +66,7 @@ const DASHES: Partial<Record<CertificateState, string>> = {
   disabled: '6 3',
   revoked: '2 3',
   expired: '9 3 2 3',
-  foreign: '2 6',
+  unverified: '2 6',
 }
 
 /** CSS of pictures, in both colour schemes. Printed on paper, they are light. */

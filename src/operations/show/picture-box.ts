@@ -1,6 +1,9 @@
+import { counted } from '../../counted.js'
+import { dateOf } from '../../day.js'
+import { escapeMarkup } from '../../printable.js'
 import { type HierarchyCertificate, type HierarchyLine, stateText } from './hierarchy.js'
 import { MARKS } from './palette.js'
-import { escapeMarkup, fitLines, needsForcedWidth, shownText, widthOf } from './picture-text.js'
+import { fitLines, needsForcedWidth, shownText, widthOf } from './picture-text.js'
 
 /** The boxes of a picture. Everything is in CSS pixels. */
 export const BOX = { width: 232, height: 116, pad: 10 } as const
@@ -59,8 +62,8 @@ export function certificateBox(certificate: HierarchyCertificate, at: Date, { x,
       width,
     }),
     validityBar(certificate, at, { x: left, y: y + 82, width }),
-    textElement(notBefore.slice(0, 10), { x: left, y: y + 106, size: 10, of: 'k-muted', width: width / 2 }),
-    textElement(notAfter.slice(0, 10), {
+    textElement(dateOf(notBefore), { x: left, y: y + 106, size: 10, of: 'k-muted', width: width / 2 }),
+    textElement(dateOf(notAfter), {
       ...{ x: right, y: y + 106, size: 10, of: 'k-muted', width: width / 2 },
       isRightAligned: true,
     }),
@@ -84,7 +87,7 @@ export function lineBox({ title, note, x, y }: Place & { readonly title: string;
 
 /** What the box of a line says. */
 export function lineText({ devices, state }: HierarchyLine): string {
-  const count = `${devices} ${devices === 1 ? 'device' : 'devices'}`
+  const count = counted(devices, 'device')
   return state === 'open' ? count : `${count}, ${state.toUpperCase()}`
 }
 
@@ -104,9 +107,9 @@ function validityBar(certificate: HierarchyCertificate, at: Date, { x, y, width 
   ].join('')
 }
 
-function fullText({ name, subject, serialHex, fingerprint, notBefore, notAfter, ...rest }: HierarchyCertificate) {
-  const state = stateText({ name, subject, serialHex, fingerprint, notBefore, notAfter, ...rest })
-  return `${name}: ${subject}; serial ${serialHex}; SHA-256 ${fingerprint}; ${notBefore} to ${notAfter}; ${state}`
+function fullText(certificate: HierarchyCertificate): string {
+  const { name, subject, serialHex, fingerprint, notBefore, notAfter } = certificate
+  return `${name}: ${subject}; serial ${serialHex}; SHA-256 ${fingerprint}; ${notBefore} to ${notAfter}; ${stateText(certificate)}`
 }
 
 function round(value: number): number {

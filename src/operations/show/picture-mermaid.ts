@@ -1,12 +1,13 @@
+import { dateOf } from '../../day.js'
 import { CERTIFICATE_STATES, type Hierarchy, type HierarchyCertificate, stateText } from './hierarchy.js'
 import { LIGHT } from './palette.js'
 import { lineText } from './picture-box.js'
 import { shownText } from './picture-text.js'
 
 /** A hierarchy as a flowchart of Mermaid, which Git forges draw in Markdown. */
-export function hierarchyMermaid({ root, servers, deviceCas, otherLines }: Hierarchy): string {
+export function hierarchyMermaid({ root, crossCertificates, servers, deviceCas, otherLines }: Hierarchy): string {
   const below = [
-    ...servers.map((certificate) => ({ certificate, lines: [] })),
+    ...[...crossCertificates, ...servers].map((certificate) => ({ certificate, lines: [] })),
     ...deviceCas,
     ...(otherLines.length === 0 ? [] : [{ certificate: null, lines: otherLines }]),
   ]
@@ -27,7 +28,7 @@ export function hierarchyMermaid({ root, servers, deviceCas, otherLines }: Hiera
 function node(id: string, certificate: HierarchyCertificate): string {
   const { name, subject, state, notBefore, notAfter } = certificate
   // On two lines: Mermaid breaks long ones, even within a date.
-  const validity = [`from ${notBefore.slice(0, 10)}`, `until ${notAfter.slice(0, 10)}`]
+  const validity = [`from ${dateOf(notBefore)}`, `until ${dateOf(notAfter)}`]
   const label = [name, subject, stateText(certificate), ...validity].map(escapeLabel).join('<br/>')
   return `${id}["${label}"]:::${classOf(state)}`
 }

@@ -1,8 +1,8 @@
 import { slicesOf } from '../../chunks.js'
+import { escapeMarkup } from '../../printable.js'
 import type { Hierarchy, HierarchyCertificate, HierarchyLine } from './hierarchy.js'
 import { pictureStyle } from './palette.js'
 import { BOX, certificateBox, LINE_BOX, lineBox, lineText } from './picture-box.js'
-import { escapeMarkup } from './picture-text.js'
 
 /** How a picture is laid out. */
 export interface PictureLayout {
@@ -53,10 +53,13 @@ function suitableColumns(count: number): number {
   return count <= 5 ? Math.max(1, count) : Math.max(4, Math.ceil(Math.sqrt(count / 1.5)))
 }
 
-function cellsOf({ servers, deviceCas, otherLines }: Hierarchy, maxLines: number | null): readonly Cell[] {
+function cellsOf(
+  { crossCertificates, servers, deviceCas, otherLines }: Hierarchy,
+  maxLines: number | null,
+): readonly Cell[] {
   const others = otherLines.length === 0 ? [] : [{ certificate: null, lines: notesOf(otherLines, maxLines) }]
   return [
-    ...servers.map((certificate) => ({ certificate, lines: [] })),
+    ...[...crossCertificates, ...servers].map((certificate) => ({ certificate, lines: [] })),
     ...deviceCas.map(({ certificate, lines }) => ({ certificate, lines: notesOf(lines, maxLines) })),
     ...others,
   ]

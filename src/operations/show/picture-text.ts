@@ -1,9 +1,4 @@
-import { printable, printableLines } from '../../printable.js'
-
-/** `text` escaped for XML and HTML, in elements and attributes; unprintable characters are shown as escapes. */
-export function escapeMarkup(text: string): string {
-  return printableLines(text).replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)
-}
+import { printable } from '../../printable.js'
 
 /** Untrusted text for people: without unprintable characters, and without towers of combining marks. */
 export function shownText(text: string): string {

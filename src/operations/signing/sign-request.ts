@@ -18,6 +18,7 @@ import type { Clock, DurableFiles, Progress, Random, Who } from '../../ports.js'
 import { shellWord } from '../../shell-word.js'
 import { requireFreeInFolder } from '../../storage/require-free.js'
 import { type OpenPki, openPkiOfRoot, openRootKey } from '../open-pki.js'
+import { requireOutsidePki } from '../outside-pki.js'
 import { takenKeysExcept } from './certificate-files.js'
 
 /** The profiles that a request can be signed with. */
@@ -80,7 +81,7 @@ const MODE = 0o644
  * Signs a request with the root key (docs/profile.md#ca-sign), and records that, or the refusal, in the audit log. Nothing
  * else in the directory is changed, and nothing is sent to the Factory API.
  *
- * @throws FpkiError ERR_BAD_CSR with the reason; ERR_EXISTS when `out` exists; ERR_CLOCK, ERR_PROFILE, ERR_SIGNATURE; and
+ * @throws FpkiError ERR_BAD_CSR with the reason; ERR_EXISTS when `out` exists; ERR_USAGE when it is in a PKI directory; ERR_CLOCK, ERR_PROFILE, ERR_SIGNATURE; and
  *   as openPki and openRootKey do
  */
 export async function signRequest(options: SignRequestOptions, ports: SignRequestPorts): Promise<SignRequestResult> {
@@ -126,7 +127,7 @@ async function signFor(pki: OpenPki, options: SignRequestOptions, ports: SignReq
   ]
   for (const warning of allWarnings) progress.warn(warning)
   // Before the root key is opened, so that nothing is signed that cannot be written.
-  if (out !== null) await requireFreeInFolder(files, out, 'output file', 'out')
+  if (out !== null) await requireFreeOutside(out, directory.path, files)
   const rootSigner = rootSignerOf(directory, access)
   try {
     const signer = await openRootKey(rootSigner, pki)
@@ -140,6 +141,12 @@ async function signFor(pki: OpenPki, options: SignRequestOptions, ports: SignReq
   } finally {
     await rootSigner.close()
   }
+}
+
+/** Throws ERR_EXISTS, and ERR_USAGE for a path in a PKI directory. */
+async function requireFreeOutside(path: string, directory: string, files: DurableFiles): Promise<void> {
+  await requireFreeInFolder(files, path, 'output file', 'out')
+  await requireOutsidePki({ path, what: 'a certificate', option: 'out', directories: [directory] }, files)
 }
 
 /** The root does not sign devices, and a server certificate is useless to a device. Throws ERR_BAD_CSR. */

@@ -11,6 +11,7 @@ import {
 } from '../der.js'
 import { readExtensions } from '../extensions.js'
 import { oidName } from '../oids.js'
+import { MAX_SERIAL_OCTETS } from '../serial.js'
 
 /** The hashes that a CertID may identify the issuer with. Others are read, and match no issuer. */
 export const CERT_ID_HASHES = { 'SHA-1': 'sha1', 'SHA-256': 'sha256' } as const
@@ -48,7 +49,7 @@ export const MAX_CERT_IDS = 32
 const MAX_NONCE = 128
 
 /** Twice as long as RFC 5280, 4.1.2.2 allows. */
-const MAX_SERIAL = 40
+const MAX_SERIAL = 2 * MAX_SERIAL_OCTETS
 
 /**
  * Reads an OCSPRequest (DER), strictly. The signature of a signed request is not looked at (RFC 5019, 2.1.1): whoever asks gets

@@ -5,7 +5,7 @@ import { type HttpServer, listen, newHttpServer } from '../http-server.js'
 import type { Log } from '../log.js'
 import type { ServerIdentity } from '../own-certificate.js'
 import { MAX_REQUESTS_PER_SOCKET, RETRY_AFTER } from '../request-limits.js'
-import { whatIsAway } from '../unavailable.js'
+import { whatIsUnavailable } from '../unavailable.js'
 import type { WrongCredentials } from '../wrong-credentials.js'
 import { REQUEST_TYPE } from './messages.js'
 import type { EstMetrics } from './metrics.js'
@@ -44,7 +44,13 @@ export function serveEst(
     { metrics, log, factsOf },
   )
   app.removeAllContentTypeParsers()
-  const texts = { member: null, bodies: REQUEST_TYPE, maxBody: '16 kB', whyNotNow: whatIsAway, retryAfter: RETRY_AFTER }
+  const texts = {
+    member: null,
+    bodies: REQUEST_TYPE,
+    maxBody: '16 kB',
+    whyNotNow: whatIsUnavailable,
+    retryAfter: RETRY_AFTER,
+  }
   addErrorHandlers(app, log, texts)
   addEstRoutes(app, { service, metrics, log, wrong, status })
   return listen(app, options, { option: 'est', inFlight: metrics.inFlight })

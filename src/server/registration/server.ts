@@ -6,7 +6,7 @@ import type { Log } from '../log.js'
 import type { Networks } from '../networks.js'
 import type { ServerIdentity } from '../own-certificate.js'
 import { MAX_REQUESTS_PER_SOCKET, RETRY_AFTER } from '../request-limits.js'
-import { whatIsAway } from '../unavailable.js'
+import { whatIsUnavailable } from '../unavailable.js'
 import type { WrongCredentials } from '../wrong-credentials.js'
 import type { RegistrationMetrics } from './metrics.js'
 import { addRegistrationRoutes, factsOf } from './routes.js'
@@ -50,7 +50,7 @@ export function serveRegistration(
       if (!clients.has(socket.remoteAddress ?? '')) socket.destroy()
     })
   }
-  const texts = { member: 'message', maxBody: '16 kB', whyNotNow: whatIsAway, retryAfter: RETRY_AFTER } as const
+  const texts = { member: 'message', maxBody: '16 kB', whyNotNow: whatIsUnavailable, retryAfter: RETRY_AFTER } as const
   addErrorHandlers(app, log, texts)
   addRegistrationRoutes(app, { service, metrics, log, wrong, tokenHeader: options.tokenHeader.toLowerCase() })
   return listen(app, options, { option: 'register', inFlight: metrics.inFlight })

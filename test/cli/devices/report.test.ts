@@ -186,6 +186,8 @@ describe('a signed report', () => {
     const words = ['devices', 'report', pki.directory, '--line', 'a', '--out', pki.out]
     await writeFile(`${pki.out}.sig`, 'x')
     await expectRefusal(pki.home, words, { status: 3, code: 'ERR_EXISTS', names: [`${pki.out}.sig`] })
+    const inside = { status: 2, code: 'ERR_USAGE', names: ['a report', 'in the PKI directory', '--out'] }
+    await expectRefusal(pki.home, [...words.slice(0, -1), pki.path('est-tls-crt')], inside)
   })
 
   test('is refused with another key than that of the certificate', async () => {

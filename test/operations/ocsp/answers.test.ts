@@ -124,7 +124,7 @@ test('unknown is said for five minutes only, and caches do not keep it', async (
   expect(Date.parse(to) - Date.parse(from)).toBe(5 * 60_000)
 })
 
-test('while the register is away, answers that are still valid are given, and nothing else', async () => {
+test('while the register is not available, answers that are still valid are given, and nothing else', async () => {
   const scene = await ocspScene()
   const [kept, other] = [await scene.request(scene.certificate()), await scene.request(scene.certificate())]
   const answer = await scene.service.answer(kept)

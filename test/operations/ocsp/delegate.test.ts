@@ -93,7 +93,7 @@ test('a responder renews its certificate when a third of its life is left', asyn
   expect(scene.notes).toEqual([expect.stringMatching(/^The OCSP responder of local-ca\.pem has a new certificate/)])
 })
 
-test('a key that is away is a warning until the certificate ends, and then nothing is answered', async () => {
+test('a key that is not available is a warning until the certificate ends, and then nothing is answered', async () => {
   const scene = await ocspScene({ options: { validity: DAY } })
   const request = await scene.request(scene.certificate())
   const [key, away] = [scene.path('local-ca.key'), join(scene.home.path, 'away.key')]

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { FpkiError } from '../../../src/errors.js'
 import { printPaper } from '../../../src/operations/paper/print-paper.js'
 import { restorePaper } from '../../../src/operations/paper/restore-paper.js'
@@ -11,6 +11,12 @@ import { pointsOfFault, pointsToTry } from '../../support/points.js'
 const OUT = '/home/maker/sheets'
 const KEY = '/home/maker/back.key'
 const PASSPHRASES = { forExisting: async () => 'nine lives of a fish', forNew: async () => 'nine lives of a fish' }
+
+let original: MemoryDisk
+
+beforeAll(async () => {
+  original = await diskWithPki()
+})
 
 function print(disk: MemoryDisk, sharing: { threshold: number; count: number } | null, disturbance: Disturbance = {}) {
   const protection = sharing === null ? ({ kind: 'plain' } as const) : ({ kind: 'shares', ...sharing } as const)
@@ -35,7 +41,7 @@ function linesOn(disk: MemoryDisk): string {
 }
 
 async function expectRecovered(disk: MemoryDisk): Promise<void> {
-  expect((await restore(disk, linesOn(disk))).heldAgainst).toBe('certificate')
+  expect((await restore(disk, linesOn(disk))).checkedAgainst).toBe('certificate')
   expectKey(disk)
 }
 
@@ -80,11 +86,11 @@ describe.each(FAULTS)('%s, persistent: %j', (code, lasting) => {
 
   test('at each step of printing leaves no sheet, and the next run succeeds', async () => {
     const run = (disk: MemoryDisk, disturbance: Disturbance) => print(disk, null, disturbance)
-    await atEachStep(await diskWithPki(), OUT, run, expectRecovered)
+    await atEachStep(original, OUT, run, expectRecovered)
   })
 
   test('at each step of a restore leaves no key file, and the next run succeeds', async () => {
-    const made = await diskWithPki()
+    const made = original.copy()
     await print(made, null)
     const run = (disk: MemoryDisk, disturbance: Disturbance) => restore(disk, linesOn(disk), disturbance)
     await atEachStep(made, KEY, run, async (disk) => expectKey(disk))
@@ -92,12 +98,11 @@ describe.each(FAULTS)('%s, persistent: %j', (code, lasting) => {
 })
 
 test('ENOSPC at any sheet of shares leaves no sheets, and the next run succeeds', async () => {
-  const made = await diskWithPki()
   const shares = { threshold: 2, count: 3 }
-  const steps = await stepsOf((disturbance) => print(made.copy(), shares, disturbance))
+  const steps = await stepsOf((disturbance) => print(original.copy(), shares, disturbance))
   const tried = pointsToTry(steps, 'sheets of shares')
   for (const point of tried) {
-    const disk = made.copy()
+    const disk = original.copy()
     const fault = failAt(point, 'ENOSPC', true)
     const outcome = await print(disk, shares, { disk: fault }).catch((error: unknown) => error)
     expect(fault.failed(), `point ${point}`).toBe(true)
@@ -111,11 +116,10 @@ test('ENOSPC at any sheet of shares leaves no sheets, and the next run succeeds'
 })
 
 test('a killed print leaves complete sheets only', async () => {
-  const made = await diskWithPki()
-  const points = await pointsOf((disturbance) => print(made.copy(), null, disturbance))
+  const points = await pointsOf((disturbance) => print(original.copy(), null, disturbance))
   const tried = pointsToTry(points, 'ca paper killed')
   for (const point of tried) {
-    const disk = made.copy()
+    const disk = original.copy()
     await print(disk, null, stopAt(point).disturbance).catch((error: unknown) => {
       if (!isStop(error)) throw error
     })

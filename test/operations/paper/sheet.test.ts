@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { describe, expect, test } from 'vitest'
-import { escaped, type Sheet, sheetHtml } from '../../../src/operations/paper/sheet.js'
+import { type Sheet, sheetHtml } from '../../../src/operations/paper/sheet.js'
+import { escapeMarkup } from '../../../src/printable.js'
 
 const SHARE = { kind: 'share', number: 1, threshold: 2, count: 3 } as const
 const HOSTILE = `<script>alert(1)</script>"' onload=x & \u202Eevil\u0007`
@@ -29,11 +30,11 @@ describe('a sheet', () => {
     for (const field of ['Holder', 'Witness', 'Envelope', 'Date']) expect(text).toContain(`<p>${field}</p>`)
   })
 
-  test("names fpki's version and home page, in one sentence for each step", async () => {
-    const { version, homepage } = JSON.parse(await readFile('package.json', 'utf8'))
+  test('names fpki as npm installs it, in one sentence for each step', async () => {
+    const { name, version } = JSON.parse(await readFile('package.json', 'utf8'))
     const steps = [...html('acme').matchAll(/<li>(.*)<\/li>/g)].map(([, step = '']) => step)
     expect(steps).toContain(
-      `Get fpki ${version} from ${new URL(homepage).host}, or use the copy that is kept with the certificate.`,
+      `fpki is the npm package <code>${name}@${version}</code>: keep a copy of it with the certificate.`,
     )
     // A full stop within a name is followed by a letter or a digit.
     for (const step of steps) expect(step).toMatch(/^(?:[^.]|\.(?=\S))*\.$/)
@@ -49,6 +50,6 @@ describe('a sheet', () => {
     const text = html(HOSTILE)
     expect(text).not.toMatch(/<script|"' onload|\u202E|\u0007/)
     expect(text).toContain('&#60;script&#62;alert(1)&#60;/script&#62;&#34;&#39; onload=x &#38; \\u202eevil\\u0007')
-    expect(escaped('a\nb')).toBe('a\nb')
+    expect(escapeMarkup('a\nb')).toBe('a\nb')
   })
 })

@@ -3,7 +3,9 @@ import { describe, expect, test } from 'vitest'
 import { reminderCalendar } from '../../../src/operations/reminders/calendar.js'
 import { certificateStatus, HOSTILE_NAMES, statusOfPki } from '../../support/status.js'
 
-const ROOT = certificateStatus({ role: 'root', file: 'factory_ca.pem', fingerprint: '0f'.repeat(32) })
+const ROOT = certificateStatus({
+  ...{ role: 'root', file: 'factory_ca.pem', fingerprint: '0f'.repeat(32), publicKey: 'f0'.repeat(32) },
+})
 
 /** The events of a calendar, as an independent parser reads them. */
 function eventsIn(text: string | null) {
@@ -73,6 +75,28 @@ describe('a calendar', () => {
     expect(after[0]?.date).toBe('2027-10-03')
     const ca = { role: 'local-ca', file: 'local-ca.pem' } as const
     expect(ends({ ...ca, ...successor })[0]?.uid).not.toBe(ends(ca)[0]?.uid)
+  })
+
+  test('moves the events of a renewed root, of its servers and of cross-certificates to the successors', () => {
+    const cross = { role: 'cross', file: 'factory_ca.cross-0f0f0f0f.pem', publicKey: '0f'.repeat(32) } as const
+    const ends = (certificates: Parameters<typeof statusOfPki>[0]) => {
+      const events = eventsIn(reminderCalendar(statusOfPki(certificates)))
+      return events.map(({ uid, sequence, date }) => ({ uid, sequence, date }))
+    }
+    const before = ends([ROOT, certificateStatus(), certificateStatus(cross)])
+    // With the same beginning, as `ca renew-root` makes it.
+    const renewedRoot = { ...ROOT, fingerprint: '0a'.repeat(32), notAfter: '2047-01-01T00:00:00Z' }
+    const signedAgain = { ...cross, fingerprint: '0b'.repeat(32), notBefore: '2026-12-01T00:00:00Z' }
+    const after = ends([renewedRoot, certificateStatus(), certificateStatus(signedAgain)])
+    expect(after.map(({ uid }) => uid)).toEqual(before.map(({ uid }) => uid))
+    expect(new Set(after.map(({ uid }) => uid)).size).toBe(9)
+    const grows = after.map(({ sequence }, at) => sequence > (before[at]?.sequence ?? sequence))
+    expect(grows).toEqual([true, true, true, false, false, false, true, true, true])
+  })
+
+  test('has sequence numbers that fit into the integers of iCalendar', () => {
+    const late = certificateStatus({ notBefore: '9000-01-01T00:00:00Z', notAfter: '9001-01-01T00:00:00Z' })
+    expect(eventsIn(reminderCalendar(statusOfPki([late])))[0]?.sequence).toBe(2 ** 31 - 1)
   })
 
   test('has each certificate once, though a kit has it too', () => {

@@ -1,13 +1,19 @@
-import { chmod, cp, readFile, writeFile } from 'node:fs/promises'
+import { X509Certificate } from 'node:crypto'
+import { chmod, cp, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parse } from 'csv-parse/sync'
 import { HtmlValidate } from 'html-validate'
 import { describe, expect, test } from 'vitest'
+import { inspectDirectory } from '../../../src/directory/inspect.js'
 import { thisMachine } from '../../../src/machine/index.js'
 import { SECTION_TITLES } from '../../../src/operations/report/evidence.js'
 import { type PkiReport, pkiReport } from '../../../src/operations/report/model.js'
+import { readCertificates } from '../../../src/operations/report/read-certificates.js'
 import { readReport } from '../../../src/operations/report/read-report.js'
 import { REPORT_FORMATS, type ReportFormat, renderReport } from '../../../src/operations/report/report-pki.js'
+import { hierarchyCertificateOf } from '../../../src/operations/show/hierarchy.js'
+import { encodePem } from '../../../src/pki/pem.js'
+import { forge, put } from '../../cli/forge.js'
 import { backedUpPki, copiedPki, editJson, x509 } from '../../cli/made.js'
 import { output, temporaryDirectory } from '../../support/cli.js'
 import { recordDevices, UNLIMITED, uuidNumber, withRegister } from '../../support/device-register.js'
@@ -37,6 +43,13 @@ async function problemsOf(html: string): Promise<readonly string[]> {
   return results.flatMap(({ messages }) => messages.map(({ ruleId, message, line }) => `${line} ${ruleId}: ${message}`))
 }
 
+/** Anybody may write to a file, and somebody has. */
+async function spoil(path: string): Promise<void> {
+  await rm(path, { force: true })
+  await writeFile(path, 'garbage\n')
+  await chmod(path, 0o666)
+}
+
 const at = new Date('2027-01-01T00:00:00Z')
 
 describe('the report on a PKI', () => {
@@ -60,9 +73,10 @@ describe('the report on a PKI', () => {
     const pki = await copiedPki()
     const html = renderReport(await reportOn(pki.directory), 'html').replaceAll('<wbr>', '')
     for (const name of ['factory_ca.pem', 'tls-crt', 'online-crt', 'local-ca.pem']) {
-      const fingerprint = (await x509(pki.path(name), '-fingerprint', '-sha256')).replace(/^.*=/, '')
+      const facts = await x509(pki.path(name), '-fingerprint', '-sha256', '-serial')
+      const [, fingerprint] = /Fingerprint=(.*)/i.exec(facts) ?? []
+      const [, serial = ''] = /serial=(.*)/.exec(facts) ?? []
       expect(html).toContain(`<code>${fingerprint}</code>`)
-      const serial = (await x509(pki.path(name), '-serial')).replace(/^.*=/, '')
       expect(html).toContain(`<code>${(serial.match(/../g) ?? []).join(':')}</code>`)
     }
     const spki = await output('sh', [
@@ -79,17 +93,22 @@ describe('the report on a PKI', () => {
     const [disabled, revoked] = [await serialOf('online-crt'), await serialOf('local-ca.pem')].map(String)
     const standings = { disabledCaSerials: [disabled], revokedCaSerials: [revoked] }
     await editJson(pki.path('.fpki/state.json'), (content) => ({ ...content, ...standings }))
+    const directory = await inspectDirectory(thisMachine().files, pki.directory)
     const states = async (time: number) => {
-      const { certificates } = await reportOn(pki.directory, new Date(time))
+      const { certificates } = await readCertificates(directory, { now: new Date(time), warnDays: WARN_DAYS })
       return certificates.map(({ state }) => state)
     }
-    const { notBefore = '', notAfter = '' } = (await reportOn(pki.directory)).certificates[1] ?? {}
+    const { certificates } = await reportOn(pki.directory)
+    const { notBefore = '', notAfter = '' } = certificates[1] ?? {}
     const [begin, end] = [Date.parse(notBefore), Date.parse(notAfter)]
+    expect(certificates.map(({ state }) => state)).toEqual(['valid', 'valid', 'disabled', 'revoked'])
     expect(await states(begin)).toEqual(['valid', 'valid', 'disabled', 'revoked'])
     expect(await states(begin - DAY)).toEqual(['not-yet-valid', 'not-yet-valid', 'disabled', 'revoked'])
     expect(await states(end - WARN_DAYS * DAY)).toEqual(['valid', 'valid', 'disabled', 'revoked'])
     expect(await states(end - WARN_DAYS * DAY + 1)).toEqual(['valid', 'expiring', 'disabled', 'revoked'])
-    expect(await states(end + 1000)).toEqual(['valid', 'expired', 'expired', 'revoked'])
+    expect((await states(end + 1000))[1]).toBe('expired')
+    // The others may be a second younger than the first.
+    expect(await states(end + DAY)).toEqual(['valid', 'expired', 'expired', 'revoked'])
   })
 
   test('counts devices by line and month', async () => {
@@ -115,14 +134,8 @@ describe('the report on a PKI', () => {
   test('knows keys that are encrypted, in a token, in a kit or missing', async () => {
     const pki = await copiedPki()
     const state = pki.path('.fpki/state.json')
-    const token = {
-      kind: 'pkcs11',
-      module: '/m.so',
-      tokenLabel: 'safe',
-      tokenSerial: '0a1b',
-      keyLabel: 'root-ca',
-      keyId: '01',
-    }
+    const place = { kind: 'pkcs11', module: '/m.so', tokenLabel: 'safe', tokenSerial: '0a1b' }
+    const token = { ...place, keyLabel: 'root-ca', keyId: '01' }
     await chmod(state, 0o600)
     await editJson(state, (content) => ({ ...content, rootKey: token }))
     const key = pki.path('local-ca.key')
@@ -132,23 +145,82 @@ describe('the report on a PKI', () => {
     const { keys } = await reportOn(pki.directory)
     expect(keys[0]).toMatchObject({
       place: 'token',
-      file: null,
+      file: 'factory_ca.key',
+      text: 'token "safe", serial 0a1b, key "root-ca"; ALSO file factory_ca.key, NOT ENCRYPTED',
       token: { label: 'safe', serial: '0a1b', key: 'root-ca' },
     })
     expect(keys.at(-1)).toMatchObject({ place: 'encrypted-file', text: 'file local-ca.key, encrypted' })
-    await output('rm', [key])
+    for (const name of [key, pki.path('factory_ca.key')]) await rm(name)
+    expect((await reportOn(pki.directory)).keys[0]).toMatchObject({
+      ...{ place: 'token', file: null, text: 'token "safe", serial 0a1b, key "root-ca"' },
+    })
     expect((await reportOn(pki.directory)).keys.at(-1)).toMatchObject({ place: 'unknown' })
     await editJson(state, (content) => ({ ...content, movedKeys: ['local-ca.key'] }))
     expect((await reportOn(pki.directory)).keys.at(-1)).toMatchObject({ place: 'kit' })
   })
 
+  test('does not call a certificate valid that the root has not signed', async () => {
+    const pki = await copiedPki()
+    await forge(pki, 'plant.pem', { stolen: true })
+    const report = await reportOn(pki.directory)
+    expect(report.certificates.map(({ name, state }) => [name, state])).toContainEqual(['plant.pem', 'unverified'])
+    const markdown = renderReport(report, 'md')
+    expect(markdown).toContain('of these: plant.pem (SIGNATURE NOT VERIFIED)')
+    const root = new X509Certificate(await readFile(pki.path('factory_ca.pem')))
+    const forged = Buffer.from(root.raw)
+    forged[forged.length - 1] = (forged.at(-1) ?? 0) ^ 1
+    await put(pki.path('factory_ca.pem'), encodePem('CERTIFICATE', forged))
+    expect((await reportOn(pki.directory)).certificates[0]).toMatchObject({ role: 'root', state: 'unverified' })
+    expect(markdown).toMatch(/c\d\["plant\.pem<br\/>[^"]*>SIGNATURE NOT VERIFIED</)
+  })
+
+  test('says which keys are not those of their certificates, or have none', async () => {
+    const pki = await copiedPki()
+    await output('cp', ['-f', pki.path('factory_ca.key'), pki.path('local-ca.key')])
+    await output('cp', [pki.path('factory_ca.key'), pki.path('old.key')])
+    const report = await reportOn(pki.directory)
+    expect(report.keys.slice(-2)).toMatchObject([
+      {
+        ...{ certificate: 'local-ca.pem', place: 'unknown', file: 'local-ca.key' },
+        text: 'file local-ca.key, NOT ENCRYPTED, which is ANOTHER KEY',
+      },
+      { certificate: 'old.pem', place: 'file', file: 'old.key', publicKey: null },
+    ])
+    expect(report.keys[1]?.text).toMatch(
+      /^operator of the device gateway; an unencrypted file of the Factory API embedded \(\//,
+    )
+  })
+
+  test('says that a root key was not tested that is encrypted', async () => {
+    const pki = await copiedPki()
+    const codes = async () => (await reportOn(pki.directory)).findings.map(({ code, status }) => [code, status])
+    expect((await codes()).flat()).not.toContain('root-key.skipped')
+    const pass = ['-v2', 'aes-256-cbc', '-passout', 'pass:nine lives of a fish']
+    // The key of another root, which nobody can tell without the passphrase.
+    const encrypted = await output('openssl', ['pkcs8', '-topk8', '-in', pki.path('local-ca.key'), ...pass])
+    await put(pki.path('factory_ca.key'), encrypted)
+    expect(await codes()).toContainEqual(['root-key.skipped', 'notice'])
+  })
+
+  test('has the factory of the directory, and finds that it is not the one of an option', async () => {
+    const { directory } = await copiedPki()
+    const options = { directory, store: null, factory: 'other', warnDays: WARN_DAYS }
+    const report = await readReport(options, thisMachine())
+    expect(report.factory).toBe('acme')
+    expect(report.findings.map(({ code }) => code)).toContain('profile.factory')
+  })
+
+  test('does not say that nothing has changed since a backup, where it cannot know', async () => {
+    const pki = await backedUpPki()
+    const markdown = renderReport(await reportOn(pki.directory), 'md')
+    expect(markdown).toContain('- Changes since: none of keys and certificates by fpki; devices')
+  })
+
   test('with everything wrong is a report all the same', async () => {
     const pki = await copiedPki()
     const garbage = ['tls-crt', 'online-crt', 'factory_ca.key', 'devices.sqlite']
-    for (const name of [...garbage, '.fpki/log.jsonl', '.fpki/log.head', '.fpki/backup.json', '.fpki/state.json']) {
-      await writeFile(pki.path(name), 'garbage\n', { mode: 0o666 }).catch(() => undefined)
-      await output('sh', ['-c', 'rm -f "$0" && echo garbage > "$0" && chmod 666 "$0"', pki.path(name)])
-    }
+    const records = ['.fpki/log.jsonl', '.fpki/log.head', '.fpki/backup.json', '.fpki/state.json']
+    for (const name of [...garbage, ...records]) await spoil(pki.path(name))
     const report = await reportOn(pki.directory, new Date('2090-01-01T00:00:00Z'))
     expect(report.result).toBe('failure')
     expect(report.keys[0]).toMatchObject({ place: 'unreadable-file' })
@@ -164,10 +236,25 @@ describe('the report on a PKI', () => {
     expect(summary).toMatch(/^- Audit log: DAMAGED: \d+ problems?$/m)
     expect(report.findings.map(({ code }) => code)).toContain('devices.unreadable')
     expect(await problemsOf(renderReport(report, 'html'))).toEqual([])
-    await output('sh', ['-c', 'rm -f "$0" && echo garbage > "$0"', pki.path('factory_ca.pem')])
-    const rootless = renderReport(await reportOn(pki.directory, at), 'html')
+    await spoil(pki.path('factory_ca.pem'))
+    // A self-signed certificate would verify with itself.
+    const ec = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', pki.path('self.key')]
+    await output('openssl', ['req', '-x509', ...ec, '-subj', '/CN=self/OU=acme', '-out', pki.path('self.pem')])
+    const rootlessReport = await reportOn(pki.directory, at)
+    expect(rootlessReport.certificates.map(({ signedByRoot, state }) => [signedByRoot, state])).toEqual([
+      ...[
+        [false, 'unverified'],
+        [false, 'unverified'],
+      ],
+    ])
+    expect(rootlessReport.keys).toContainEqual({
+      ...{ certificate: 'factory_ca.pem', place: 'unreadable-file', file: 'factory_ca.key', token: null },
+      ...{ text: expect.stringMatching(/its certificate is missing or unreadable$/), publicKey: null },
+    })
+    const rootless = renderReport(rootlessReport, 'html')
+    expect(renderReport(rootlessReport, 'md')).toMatch(/^- Root key: .*its certificate is missing or unreadable$/m)
     expect(rootless).toContain('>MISSING OR UNREADABLE</text>')
-    expect(rootless).toContain('NOT SIGNED BY THE ROOT')
+    expect(rootless).toContain('(NOT CHECKED: the root certificate is missing or unreadable)')
     expect(await problemsOf(rootless)).toEqual([])
   })
 
@@ -180,17 +267,14 @@ describe('the report on a PKI', () => {
     expect(await problemsOf(renderReport(report, 'html'))).toEqual([])
   })
 
-  test('marks a certificate that another root signed, and not a root that a company signed', async () => {
+  test('marks a certificate that another root signed', async () => {
     const pki = await copiedPki()
     const other = fioctlPath('file', 'pki/local-ca.pem')
     await cp(other, pki.path('stranger.pem'))
     const report = await reportOn(pki.directory)
-    expect(report.certificates.map(({ name, state }) => [name, state])).toContainEqual(['stranger.pem', 'foreign'])
-    expect(renderReport(report, 'html')).toContain('>NOT SIGNED BY THE ROOT</text>')
-    const certificates = report.certificates.map((one) => (one.role === 'root' ? { ...one, signedByRoot: false } : one))
-    const [before, after] = [report, { ...report, certificates }].map((one) => renderReport(one, 'md'))
-    expect(after).toContain('(not examined, because the root is the trust anchor)')
-    expect(after?.match(/NOT SIGNED/g)).toEqual(before?.match(/NOT SIGNED/g))
+    expect(report.certificates.map(({ name, state }) => [name, state])).toContainEqual(['stranger.pem', 'unverified'])
+    expect(renderReport(report, 'html')).toContain('>SIGNATURE NOT VERIFIED</text>')
+    expect(renderReport(report, 'md').match(/^- Issuer: .*NOT SIGNED BY THE ROOT/gm)).toHaveLength(1)
   })
 
   test('of something that is no PKI is refused', async () => {
@@ -238,11 +322,28 @@ describe('a rendered report', () => {
     expect(rows).toContainEqual(['lint', '1.8', 'Finding', `'${HOSTILE.formula}`])
   })
 
+  test('says that another CA has signed the root of a company, which is trusted', async () => {
+    const report = await newReport()
+    const [root, ...others] = report.certificates
+    if (root === undefined) throw new Error('no root')
+    const ofCompany = { ...root, issuer: 'CN=Company', signedByRoot: false }
+    const markdown = renderReport({ ...report, certificates: [ofCompany, ...others] }, 'md')
+    expect(markdown).toContain(
+      '- Issuer: CN=Company (signed by another CA, not examined: the root is the trust anchor)',
+    )
+    const place = { role: 'root', name: 'factory_ca.pem', current: true, standing: 'accepted' } as const
+    const facts = { ...ofCompany, pem: '', subjectEncodings: [], serial: '', ca: true, pathLenConstraint: null }
+    const more = { keyUsage: [], extKeyUsage: [], subjectAltNames: [] }
+    const ids = { subjectKeyIdentifier: null, authorityKeyIdentifier: null }
+    const now = { now: new Date(root.notBefore), warnDays: WARN_DAYS }
+    expect(hierarchyCertificateOf({ ...facts, ...more, ...ids }, place, now).state).toBe('valid')
+  })
+
   test('as Markdown has hostile names as text only', async () => {
     const markdown = renderReport(hostile(await newReport()), 'md')
     const prose = markdown.replace(/```mermaid[\s\S]*?\n```/, '')
-    expect(prose).not.toMatch(/(?<!\\)<|(?<!\\)\]\(|https?:\/\/a|(?<!\\)@d/)
-    expect(prose).toContain('\\[a\\](http\\://a.example) \\<b\\> \\`c\\` \\| \\@d')
+    expect(prose).not.toMatch(/(?<!\\)<|(?<!\\)\]\(|https?:\/\/a|@/)
+    expect(prose).toContain('\\[a\\](http\\://a.example) \\<b\\> \\`c\\` \\| \\\\u0040d')
     const tables = prose.split('\n').filter((line) => line.startsWith('|'))
     expect(tables.filter((line) => !/^\| .* \|$/.test(line))).toEqual([])
   })
@@ -313,8 +414,14 @@ describe('fpki ca report', () => {
   test('writes no file that exists, and signs nothing for stdout', async () => {
     const pki = await copiedPki()
     const before = await readFile(pki.path('.fpki/log.jsonl'), 'utf8')
-    const refused = await pki.home.fpki(['ca', 'report', pki.directory, '--out', pki.path('tls-crt'), '--sign'])
+    const out = join(pki.home.path, 'report.html')
+    await writeFile(`${out}.sig`, 'mine')
+    const refused = await pki.home.fpki(['ca', 'report', pki.directory, '--out', out, '--sign'])
     expect(refused.stderr).toContain('ERR_EXISTS')
+    for (const file of [pki.path('est-tls-crt'), pki.path('.fpki/backup.json'), pki.directory]) {
+      const inside = await pki.home.fpki(['ca', 'report', pki.directory, '--out', file, '--sign'])
+      expect(inside).toMatchObject({ status: 2, stderr: expect.stringContaining('in the PKI directory') })
+    }
     const unsigned = await pki.home.fpki(['ca', 'report', pki.directory, '--sign'])
     expect(unsigned).toMatchObject({ status: 2, stdout: '' })
     expect(unsigned.stderr).toContain('Refusing to sign a report that is not written to a file.')
@@ -334,6 +441,9 @@ describe('fpki ca show', () => {
     for (const text of ['factory_ca.pem', 'local-ca.pem', 'plant-b.pem', 'REVOKED', 'line site-a'])
       expect(svg).toContain(`>${text}</text>`)
     expect((await pki.home.fpki(['ca', 'show', pki.directory, '--svg', out])).stderr).toContain('ERR_EXISTS')
+    // Also when only the Factory API is asked.
+    const inside = await pki.home.fpki(['ca', 'show', '--mermaid', pki.path('est-tls-crt')])
+    expect(inside).toMatchObject({ status: 2, stderr: expect.stringContaining('in the PKI directory') })
     const { stdout } = await pki.home.fpki(['ca', 'show', '--mermaid', '-'])
     expect(stdout).toMatch(/^flowchart TD\n {2}root\["factory#95;ca<br\/>/)
     expect((await pki.home.fpki(['ca', 'show', '--svg', '-', '--json'])).stdout).toContain('mutually exclusive')

@@ -6,6 +6,7 @@ import {
   allPem,
   CHANGES,
   diskWithPki,
+  expectKept,
   isFinished,
   journalOn,
   knownOn,
@@ -88,7 +89,7 @@ describe.each(['ca rotate-tls', 'ca add-device-ca', 'ca revoke-device-ca'])('ca 
         const before = allPem(disk)
         const isOpen = foldJournal(journalOn(disk)).finishedAt === null
         const abandoned = await abandonedOn(disk)
-        for (const text of before) expect(allPem(disk), point).toContain(text)
+        expectKept(before, disk, point)
         if (abandoned === null) {
           outcomes.add('refused')
           expect(knownOn(disk), point).not.toBe(knownOn(original))
@@ -174,7 +175,7 @@ it('an interrupted abandon is resumed, and ends like an uninterrupted one', asyn
       live: liveFiles(original),
       pending: [],
     })
-    for (const text of allPem(open)) expect(allPem(disk), `point ${at}`).toContain(text)
+    expectKept(allPem(open), disk, `point ${at}`)
     expect(foldJournal(journalOn(disk))).toMatchObject({ command: 'ca abandon', finishedAt: expect.any(String) })
   }
   console.log(`crash points tried (ca abandon): ${tried.length} of ${points.length}`)

@@ -3,7 +3,7 @@ import { embeddedFactoryOn } from '../../../src/machine/index.js'
 import { createPki } from '../../../src/operations/create/create-pki.js'
 import { crossSign } from '../../../src/operations/root-change/cross-sign.js'
 import { renewRoot } from '../../../src/operations/root-change/renew-root.js'
-import { allPem, diskWithPki, isFinished, liveFiles, type RunChange } from '../../support/change-scene.js'
+import { allPem, diskWithPki, expectKept, isFinished, liveFiles, type RunChange } from '../../support/change-scene.js'
 import { DIRECTORY, essence, expectLogged, machineOn } from '../../support/create-scene.js'
 import { isStop, pointsOf, stopAt } from '../../support/disturb.js'
 import type { MemoryDisk } from '../../support/memory-disk.js'
@@ -44,19 +44,22 @@ test.each([
   const original = disks()
   const whole = original.copy()
   const points = await pointsOf((disturbance) => run(whole, disturbance))
+  const undisturbed = essence(whole)
+  const pem = allPem(original)
   for (const at of pointsToTry(points, `${command} ${loss}`)) {
+    const point = `point ${at}`
     const disk = original.copy()
     const outcome = await run(disk, stopAt(at).disturbance).catch((error: unknown) => error)
-    expect(outcome, `point ${at}`).toSatisfy(isStop)
+    expect(outcome, point).toSatisfy(isStop)
     disk[loss]()
-    for (const pem of allPem(original)) expect(allPem(disk)).toContain(pem)
+    expectKept(pem, disk, point)
     const before = allPem(disk)
     // Its second run would renew the renewed root.
     if (command !== 'ca renew-root' || !isFinished(disk, command)) await run(disk)
     disk.losePower()
-    for (const pem of before) expect(allPem(disk)).toContain(pem)
+    expectKept(before, disk, point)
     if (command === 'ca renew-root') expectLogged(disk)
-    expect(essence(disk), `point ${at}`).toBe(essence(whole))
+    expect(essence(disk), point).toBe(undisturbed)
     expect(Object.keys(liveFiles(disk))).toEqual(Object.keys(liveFiles(whole)))
   }
 })

@@ -48,6 +48,13 @@ describe('the picture of a hierarchy as SVG', () => {
     expect(texts).toEqual(expect.arrayContaining(['line a', 'line b', '1234567 devices, CLOSED', 'Other device CAs']))
   })
 
+  test('has what the root has signed for other roots', async () => {
+    const hierarchy = hierarchyWith([pictured({ role: 'cross', name: 'factory_ca.cross-0f0f0f0f.pem' })])
+    const { titles } = await parsed(hierarchySvgFile(hierarchy))
+    expect(titles.filter((title) => title.startsWith('factory_ca.cross-0f0f0f0f.pem: '))).toHaveLength(1)
+    expect(hierarchyMermaid(hierarchy)).toMatch(/c0\["factory#95;ca\.cross-0f0f0f0f\.pem/)
+  })
+
   test('has a mark of its own for each state, and draws it', () => {
     expect(new Set(Object.values(MARKS)).size).toBe(CERTIFICATE_STATES.length)
     const certificates = CERTIFICATE_STATES.map((state) => pictured({ name: `${state}.pem`, state }))
@@ -77,7 +84,7 @@ describe('the picture of a hierarchy as SVG', () => {
       factory: 'acme',
       at: '2026-11-27T00:00:00Z',
       root: null,
-      servers: [],
+      ...{ crossCertificates: [], servers: [] },
       deviceCas: [],
       otherLines: [],
     }

@@ -180,7 +180,7 @@ test('every refusal is one sentence with its status, one line of the log, and on
     expect(text).toContain(`fpki_est_certificates_total{operation="renew",outcome="${code}"} 1`)
 })
 
-test('503 with Retry-After when something is away, 500 without details for a fault', async () => {
+test('503 with Retry-After when something is not available, 500 without details for a fault', async () => {
   const { server, service, log } = await fakeScene()
   for (const [error, status] of [
     [new FpkiError('ERR_STORE_AWAY', 'The database /secret/place is away.', 'Start it.'), 503],

@@ -181,7 +181,7 @@ test('a line that is closed or paused still renews, with its own CA; the line in
   await expect(fioconfig({ ...server, base: `${server.base}/other` }, devices[1])).rejects.toThrow('404')
   await server.stop()
   const onlyA = await scene.serve({ line: 'site-a' })
-  await expect(fioconfig(onlyA, devices[1])).rejects.toThrow('is not one of the line site-a')
+  await expect(fioconfig(onlyA, devices[1])).rejects.toThrow('its line is not site-a')
 })
 
 test('after the overlap, a device that has lost its new certificate still renews with the old one', async () => {

@@ -1,4 +1,4 @@
-import { FpkiError } from '../../../errors.js'
+import { FpkiError, isInterruption } from '../../../errors.js'
 import { thisMachine } from '../../../machine/index.js'
 import type { BackupPkiResult, PreparedBackupTarget } from '../../../operations/backup/backup-pki.js'
 import type { Passphrases } from '../../../ports.js'
@@ -93,10 +93,6 @@ async function askForTarget(
 function unlessInterrupted(error: unknown): FpkiError {
   if (error instanceof FpkiError && !isInterruption(error)) return error
   throw error
-}
-
-function isInterruption(error: unknown): boolean {
-  return error instanceof FpkiError && (error.code === 'ERR_SIGINT' || error.code === 'ERR_SIGTERM')
 }
 
 function operations() {

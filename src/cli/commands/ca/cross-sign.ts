@@ -34,20 +34,22 @@ export async function crossSign(directory: string, flags: CrossSignFlags, io: Io
 
 /** Module and token are those of the first root: the directory records where the other one is, or a URI names it. */
 function flagsOfOther(flags: CrossSignFlags): HsmFlags {
-  const { hsmTokenLabel: _, hsmTokenSerial: __, hsmUri: ___, hsmModule, ...shared } = flags
   const { withPassphraseFile, withHsmPinFile, withHsmUri } = flags
   return {
-    ...shared,
-    ...(withPassphraseFile === undefined ? {} : { passphraseFile: withPassphraseFile }),
-    ...(withHsmPinFile === undefined ? {} : { hsmPinFile: withHsmPinFile }),
-    ...(withHsmUri === undefined ? {} : { hsmUri: withHsmUri, ...(hsmModule === undefined ? {} : { hsmModule }) }),
+    ...flags,
+    passphraseFile: withPassphraseFile ?? flags.passphraseFile,
+    hsmPinFile: withHsmPinFile ?? flags.hsmPinFile,
+    hsmModule: withHsmUri === undefined ? undefined : flags.hsmModule,
+    hsmTokenLabel: undefined,
+    hsmTokenSerial: undefined,
+    hsmUri: withHsmUri,
   }
 }
 
 /** The variables that select a token are about the first root. */
 function withoutToken(io: Io, { withHsmUri }: CrossSignFlags): Io {
-  const { FPKI_HSM_TOKEN_LABEL: _, FPKI_HSM_TOKEN_SERIAL: __, FPKI_HSM_URI: ___, FPKI_HSM_MODULE, ...env } = io.env
-  return { ...io, env: withHsmUri === undefined ? env : { ...env, FPKI_HSM_MODULE } }
+  const env = { ...io.env, FPKI_HSM_TOKEN_LABEL: undefined, FPKI_HSM_TOKEN_SERIAL: undefined, FPKI_HSM_URI: undefined }
+  return { ...io, env: withHsmUri === undefined ? { ...env, FPKI_HSM_MODULE: undefined } : env }
 }
 
 function summary({ certificates }: CrossSignResult): string {

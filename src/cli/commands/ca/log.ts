@@ -1,3 +1,4 @@
+import { counted } from '../../../counted.js'
 import { FpkiError } from '../../../errors.js'
 import { thisMachine } from '../../../machine/index.js'
 import { readSerial } from '../../../operations/device-cas/ca-serials.js'
@@ -73,14 +74,10 @@ const COLUMNS = [
   'text',
 ]
 
-/**
- * CSV (RFC 4180) with one row for each certificate and each serial number in a CRL, and one for an entry with neither. Names
- * are untrusted, so formulas and control characters are escaped.
- */
+/** A row for each certificate and each serial number in a CRL, and one for an entry with neither. */
 async function csv(lines: readonly AuditLogLine[]): Promise<string> {
-  const { stringify } = await import('csv-stringify/sync')
-  const rows = [COLUMNS, ...lines.flatMap(rowsOf)].map((row) => row.map(printable))
-  return stringify(rows, { record_delimiter: 'windows', escape_formulas: true })
+  const { csvText, safeCell } = await import('../../../csv.js')
+  return csvText([COLUMNS, ...lines.flatMap(rowsOf).map((row) => row.map(safeCell))])
 }
 
 function rowsOf({
@@ -126,7 +123,7 @@ function verdict(
   const path = printable(directory)
   const title =
     problems.length === 0
-      ? `The audit log of ${path} is intact: ${lines} ${lines === 1 ? 'line' : 'lines'}.`
+      ? `The audit log of ${path} is intact: ${counted(lines, 'line')}.`
       : style(io, 'red', `The audit log of ${path} is not intact.`, 'stdout')
   const details = [
     ...problems.map(({ code, message }) => `  ${message} [${code}]`),

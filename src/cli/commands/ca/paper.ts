@@ -80,7 +80,7 @@ async function restore(file: string, flags: PaperFlags, io: Io): Promise<void> {
     { ...thisMachine(io.machine), progress, passphrases: passphrasesOf(flags, io, progress) },
   )
   if (flags.json) return printJson(io, restored)
-  const match = restored.heldAgainst === 'certificate' ? `, and matches ${printable(flags.cert ?? '')}` : ''
+  const match = restored.checkedAgainst === 'certificate' ? `, and matches ${printable(flags.cert ?? '')}` : ''
   if (!flags.quiet)
     printText(io, `Restored the root key to ${printable(restored.file)}. It signed a test message${match}.\n`)
 }

@@ -1,4 +1,6 @@
 import { namedFactory } from '../../../config/settings.js'
+import { counted } from '../../../counted.js'
+import { dateOf } from '../../../day.js'
 import { thisMachine } from '../../../machine/index.js'
 import { readTime } from '../../../operations/read-time.js'
 import { type PlanRootChangeResult, planRootChange } from '../../../operations/root-change/plan-root-change.js'
@@ -38,22 +40,18 @@ function asText(plan: PlanRootChangeResult): string {
     `Note: ${notice}`,
     '',
     `Root change of the factory ${factory}, ${directory}`,
-    `  root valid until ${day(root.notAfter)}; ${devices === null ? 'no device register' : `${devices} devices in the device register`}`,
+    `  root valid until ${dateOf(root.notAfter)}; ${devices === null ? 'no device register' : `${counted(devices, 'device')} in the device register`}`,
     late
-      ? `  TOO LATE: to be complete before the root ends, it had to start by ${day(latestStart)}; renew the root first`
-      : `  it must start by ${day(latestStart)} to be complete before the root ends`,
+      ? `  TOO LATE: to be complete before the root ends, it had to start by ${dateOf(latestStart)}; renew the root first`
+      : `  it must start by ${dateOf(latestStart)} to be complete before the root ends`,
     ...steps.flatMap(({ kind, from, until, what, commands }, at) => [
       '',
-      `${at + 1}. ${from === until ? day(from) : `${day(from)} to ${day(until)}`}: ${kind}`,
+      `${at + 1}. ${from === until ? dateOf(from) : `${dateOf(from)} to ${dateOf(until)}`}: ${kind}`,
       `   ${what}`,
       ...commands.map((command) => `     ${command}`),
     ]),
     ...(endingBefore.length === 0 ? [] : ['', 'These certificates end before that:']),
-    ...endingBefore.map(({ file, notAfter, hint }) => `  ${file}, ${day(notAfter)}. ${hint}`),
+    ...endingBefore.map(({ file, notAfter, hint }) => `  ${file}, ${dateOf(notAfter)}. ${hint}`),
   ]
   return `${lines.map(printable).join('\n')}\n`
-}
-
-function day(time: string): string {
-  return time.slice(0, 10)
 }

@@ -1,5 +1,5 @@
 import { thisMachine } from '../../../machine/index.js'
-import { drawHierarchy, hierarchyOfShown, writePicture } from '../../../operations/show/draw-pki.js'
+import { drawHierarchy, hierarchyOfShown, writePicture } from '../../../operations/report/draw-pki.js'
 import type { ShowPkiResult } from '../../../operations/show/show-pki.js'
 import { filePath } from '../../directory.js'
 import { type CommonFlags, WARN_DAYS } from '../../options.js'
@@ -23,6 +23,6 @@ export async function showPicture(
   const text = drawHierarchy(await hierarchyOfShown({ ...pki, warnDays: WARN_DAYS }, machine), format)
   if (file === '-') return io.stdout(text)
   const out = filePath(file, io)
-  await writePicture({ text, out }, machine.files)
+  await writePicture({ text, out, directories: pki.directory === null ? [] : [pki.directory] }, machine.files)
   progressOn(io, flags).note(`Wrote the picture to ${out}.`)
 }

@@ -1,17 +1,20 @@
 import { counted } from '../../../counted.js'
+import { dateOf } from '../../../day.js'
+import { ROLE_NAMES } from '../../../operations/certificate-roles.js'
+import { type CertificateState, isUnverified, stateText } from '../../../operations/show/hierarchy.js'
 import type { ShownCertificate, ShowPkiResult } from '../../../operations/show/show-pki.js'
 import { decimalToHex } from '../../../serial-hex.js'
 import { WARN_DAYS } from '../../options.js'
 import { type Io, printable, style } from '../../output.js'
 
-/** The heading for each role. */
-const TITLES: Readonly<Record<ShownCertificate['role'], string>> = {
-  root: 'factory_ca, root of trust',
-  cross: 'cross-certificate of another root',
-  tls: 'tls-crt, server certificate of the device gateway',
-  'est-tls': 'est-tls-crt, server certificate of the EST server',
-  'online-ca': 'online-ca, device CA for devices that register online',
-  'local-ca': 'local-ca, device CA for manufacturing',
+/** What a certificate of each role is. */
+const PURPOSES: Readonly<Record<ShownCertificate['role'], string>> = {
+  root: 'root of trust',
+  cross: 'for another root',
+  tls: 'server certificate of the device gateway',
+  'est-tls': 'server certificate of the EST server',
+  'online-ca': 'device CA for devices that register online',
+  'local-ca': 'device CA for manufacturing',
 }
 
 /** A PKI as text: the hierarchy as a tree, then every certificate. */
@@ -44,7 +47,7 @@ function belowRoot({ tls, estTls, deviceCas, refusedCas }: ShowPkiResult): reado
 function shortCertificate(certificate: ShownCertificate, io: Io): string {
   const { subject, serialHex, notBefore, notAfter, fingerprint } = certificate
   const title = style(io, 'bold', titleOf(certificate), 'stdout')
-  const dates = `${notBefore.slice(0, 10)} to ${notAfter.slice(0, 10)}, ${remaining(certificate, io)}`
+  const dates = `${dateOf(notBefore)} to ${dateOf(notAfter)}, ${remaining(certificate, io)}`
   const rows = [
     ['Subject', printable(subject)],
     ['Serial', serialHex],
@@ -71,40 +74,42 @@ function tree(root: ShownCertificate, below: readonly ShownCertificate[], io: Io
 
 /** There may be several local CAs of one subject: their files tell them apart. */
 function nameOf({ role, file }: ShownCertificate): string {
-  const [name = ''] = TITLES[role].split(',')
-  return role === 'local-ca' && file !== null && file !== 'local-ca.pem' ? printable(file) : name
+  return role === 'local-ca' && file !== null && file !== 'local-ca.pem' ? printable(file) : ROLE_NAMES[role]
 }
 
 function titleOf(certificate: ShownCertificate): string {
-  const title = TITLES[certificate.role]
-  const name = nameOf(certificate)
-  return title.startsWith(`${name},`) ? title : `${name}, ${title}`
+  const { role } = certificate
+  return [...new Set([nameOf(certificate), ROLE_NAMES[role], PURPOSES[role]])].join(', ')
 }
 
 function isDeviceCa({ role }: ShownCertificate): boolean {
   return role === 'online-ca' || role === 'local-ca'
 }
 
-function stateOf({ disabled, revoked }: ShownCertificate): string {
-  return revoked ? 'REVOKED' : disabled ? 'DISABLED' : ''
+/** As in pictures, of which it has only what is not a matter of time; null: none of these. */
+function stateOf(certificate: ShownCertificate): CertificateState | null {
+  if (certificate.revoked) return 'revoked'
+  if (isUnverified(certificate)) return 'unverified'
+  return certificate.disabled ? 'disabled' : null
 }
 
 /** The state after two spaces, in colour on a terminal; nothing for a certificate in use. */
 function mark(certificate: ShownCertificate, io: Io): string {
   const state = stateOf(certificate)
-  if (state !== '') return `  ${style(io, certificate.revoked ? 'red' : 'yellow', state, 'stdout')}`
-  return certificate.role === 'root' || certificate.signedByRoot ? '' : `  ${notSigned(io)}`
+  if (state === null) return ''
+  return `  ${style(io, state === 'disabled' ? 'yellow' : 'red', stateText({ ...certificate, state }), 'stdout')}`
 }
 
-function notSigned(io: Io): string {
-  return style(io, 'red', 'NOT SIGNED BY THE ROOT', 'stdout')
+function stateRow(certificate: ShownCertificate, io: Io): string {
+  const { disabled, revoked } = certificate
+  return `${mark(certificate, io).trim()}${disabled || revoked ? ': the gateway refuses its devices' : ''}`
 }
 
 function fields(certificate: ShownCertificate, io: Io): readonly string[] {
   const { subjectEncodings, pathLenConstraint } = certificate
   const pathLen = pathLenConstraint === null ? '' : `, path length ${pathLenConstraint}`
   const rows: readonly (readonly [string, string])[] = [
-    ['State', stateOf(certificate) === '' ? '' : `${mark(certificate, io).trim()}: the gateway refuses its devices`],
+    ['State', stateRow(certificate, io)],
     ['Subject', `${printable(certificate.subject)}  (${[...new Set(subjectEncodings)].join(', ')})`],
     ['Issuer', `${printable(certificate.issuer)}  (${signatureState(certificate, io)})`],
     ['Serial', certificate.serialHex],
@@ -126,9 +131,9 @@ function fields(certificate: ShownCertificate, io: Io): readonly string[] {
 }
 
 /** A root signed by another CA is a trust anchor; its issuer is unknown here. */
-function signatureState({ role, subject, issuer, signedByRoot }: ShownCertificate, io: Io): string {
-  if (signedByRoot) return 'signature verified'
-  return role === 'root' && subject !== issuer ? 'trust anchor, not verified' : notSigned(io)
+function signatureState(certificate: ShownCertificate, io: Io): string {
+  if (isUnverified(certificate)) return style(io, 'red', 'NOT SIGNED BY THE ROOT', 'stdout')
+  return certificate.signedByRoot ? 'signature verified' : 'trust anchor, not verified'
 }
 
 function disabledSerials({ disabledCaSerials }: ShowPkiResult): readonly string[] {
@@ -141,7 +146,7 @@ function disabledSerials({ disabledCaSerials }: ShowPkiResult): readonly string[
 }
 
 function remaining({ daysLeft, notAfter }: ShownCertificate, io: Io): string {
-  if (daysLeft < 0) return style(io, 'red', `EXPIRED on ${notAfter.slice(0, 10)}`, 'stdout')
+  if (daysLeft < 0) return style(io, 'red', `EXPIRED on ${dateOf(notAfter)}`, 'stdout')
   const left = `${counted(daysLeft, 'day')} left`
   return daysLeft < WARN_DAYS ? style(io, 'yellow', left, 'stdout') : left
 }

@@ -1,7 +1,7 @@
 import { transportOf } from '../../../config/connection.js'
 import { resolveSettings } from '../../../config/resolve.js'
 import { webhookUrl } from '../../../config/webhook.js'
-import { FpkiError } from '../../../errors.js'
+import { FpkiError, isInterruption } from '../../../errors.js'
 import { sendWebhookFrom, thisMachine } from '../../../machine/index.js'
 import type { PkiStatusResult } from '../../../operations/audit/status-pki.js'
 import { reminderCalendar } from '../../../operations/reminders/calendar.js'
@@ -32,31 +32,32 @@ export interface Reminders {
 export async function reminders(flags: ReminderFlags, io: Io): Promise<Reminders> {
   const progress = progressOn(io, flags)
   const calendar = flags.ics === undefined ? null : calendarPath(flags.ics, io)
-  const url = await readUrl(flags, io, progress)
-  if (url === null && flags.webhookFormat !== undefined) {
-    const hint = 'Pass --webhook-file FILE (- is stdin), or set FPKI_WEBHOOK.'
-    throw new FpkiError('ERR_USAGE', '--webhook-format requires a webhook.', hint)
-  }
-  const { files } = thisMachine(io.machine)
-  const transport = url === null ? null : await transportFor(flags, io)
+  const webhook = await webhookOf(flags, io, progress)
   return {
-    deliver: async (report) => {
-      const writing = async () => calendar !== null && writeReminders(report, calendar, io, progress)
-      const sending = async () => {
-        if (url === null || transport === null) return
-        const message = messageOf(report)
-        if (message === null) return progress.note('Nothing is due: the webhook was not called.')
-        const body = webhookBody(message, flags.webhookFormat ?? 'json')
-        await sendWebhookFrom(thisMachine(io.machine), transport, { url, body }, io.signal)
-        progress.note(`Sent a message to the webhook at ${new URL(url).origin}.`)
-      }
-      return [...(await failureOf(writing)), ...(await failureOf(sending))]
-    },
+    deliver: async (report) => [
+      ...(calendar === null ? [] : await failureOf(() => writeReminders(report, calendar, io, progress))),
+      ...(webhook === null ? [] : await failureOf(() => sendMessage(report, webhook, io, progress))),
+    ],
   }
+}
 
-  async function transportFor(settingsFlags: ReminderFlags, { env, home }: Io) {
-    return { ...transportOf(await resolveSettings(settingsFlags, { env, home }, files)), insecure: false }
+/** Where a message goes, and how. */
+interface Webhook {
+  /** Secret. */
+  readonly url: string
+  readonly format: WebhookFormat
+  readonly transport: Parameters<typeof sendWebhookFrom>[1]
+}
+
+async function webhookOf(flags: ReminderFlags, io: Io, progress: Progress): Promise<Webhook | null> {
+  const url = await readUrl(flags, io, progress)
+  if (url !== null) {
+    const settings = await resolveSettings(flags, io, thisMachine(io.machine).files)
+    return { url, format: flags.webhookFormat ?? 'json', transport: { ...transportOf(settings), insecure: false } }
   }
+  if (flags.webhookFormat === undefined) return null
+  const hint = 'Pass --webhook-file FILE (- is stdin), or set FPKI_WEBHOOK.'
+  throw new FpkiError('ERR_USAGE', '--webhook-format requires a webhook.', hint)
 }
 
 function calendarPath(file: string, io: Io): string {
@@ -71,12 +72,19 @@ async function readUrl({ webhook, webhookFile }: ReminderFlags, io: Io, progress
     return webhookUrl(webhook, '--webhook')
   }
   if (webhookFile !== undefined) {
+    if (/^https?:\/\//i.test(webhookFile)) throw notAFile()
     const { text, isOpenToOthers } = await readSecretFile(webhookFile, 'webhook URL', io.stdin)
     if (isOpenToOthers) progress.warn(readableByOthers('webhook URL', webhookFile))
     return webhookUrl(text, webhookFile === '-' ? 'stdin' : webhookFile)
   }
   const { FPKI_WEBHOOK } = io.env
   return FPKI_WEBHOOK ? webhookUrl(FPKI_WEBHOOK, 'FPKI_WEBHOOK') : null
+}
+
+/** Without the URL, which would be in the log of cron. */
+function notAFile(): FpkiError {
+  const hint = 'Write the URL to a file with mode 0600 and pass that, or set FPKI_WEBHOOK.'
+  return new FpkiError('ERR_USAGE', '--webhook-file expects a file, not the URL itself.', hint)
 }
 
 /** A calendar without the certificates that could not be read would lose their reminders, so it is not written then. */
@@ -86,8 +94,21 @@ async function writeReminders(report: PkiStatusResult, out: string, io: Io, prog
   }
   const text = reminderCalendar(report)
   if (text === null) return progress.warn(`The calendar ${out} was not written: it would have no reminders.`)
-  await writeCalendar({ text, out }, thisMachine(io.machine).files)
+  const directories = report.pkis.flatMap(({ directory }) => directory ?? [])
+  await writeCalendar({ text, out, directories }, thisMachine(io.machine).files)
   progress.note(`Wrote the calendar ${out}.`)
+}
+
+async function sendMessage(
+  report: PkiStatusResult,
+  { url, format, transport }: Webhook,
+  io: Io,
+  progress: Progress,
+): Promise<void> {
+  const message = messageOf(report)
+  if (message === null) return progress.note('Nothing is due: the webhook was not called.')
+  await sendWebhookFrom(thisMachine(io.machine), transport, { url, body: webhookBody(message, format) }, io.signal)
+  progress.note(`Sent a message to the webhook at ${new URL(url).origin}.`)
 }
 
 async function failureOf(deliver: () => Promise<unknown>): Promise<readonly FpkiError[]> {
@@ -95,7 +116,7 @@ async function failureOf(deliver: () => Promise<unknown>): Promise<readonly Fpki
     await deliver()
     return []
   } catch (error) {
-    if (error instanceof FpkiError && !/^ERR_SIG(INT|TERM)$/.test(error.code)) return [error]
+    if (error instanceof FpkiError && !isInterruption(error)) return [error]
     throw error
   }
 }

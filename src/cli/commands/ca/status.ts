@@ -1,4 +1,5 @@
 import { counted } from '../../../counted.js'
+import { dateOf } from '../../../day.js'
 import { type FpkiCode, FpkiError } from '../../../errors.js'
 import { thisMachine } from '../../../machine/index.js'
 import {
@@ -102,7 +103,7 @@ function deviceLine({ devices }: PkiStatus, quiet: boolean): readonly string[] {
   if (devices === null || quiet) return []
   const { devices: count, production, expiring, expiringBefore, denied, unconfirmed } = devices
   const soon =
-    expiring === 0 ? '' : `; ${expiring} ${expiring === 1 ? 'expires' : 'expire'} before ${expiringBefore.slice(0, 10)}`
+    expiring === 0 ? '' : `; ${expiring} ${expiring === 1 ? 'expires' : 'expire'} before ${dateOf(expiringBefore)}`
   const months = devices.expiringByMonth.filter((one) => one.devices > 0)
   return [
     `  ${counted(count, 'device')}, ${production} in production${soon}`,
@@ -127,9 +128,9 @@ function backupLine(
     return [
       `  no backup recorded; to write one: \`fpki ca backup ${printable(shellWord(directory))} --out FILE\`${due}`,
     ]
-  const proof = describeProof(backup, (time) => time.slice(0, 10))
+  const proof = describeProof(backup, dateOf)
   const changed = backup.outdated ? ', before the last change' : ''
-  return [`  backup ${backup.madeAt.slice(0, 10)}${changed}, ${proof}: ${printable(backup.file)}${due}`]
+  return [`  backup ${dateOf(backup.madeAt)}${changed}, ${proof}: ${printable(backup.file)}${due}`]
 }
 
 const WORDS = { fine: '', expiring: 'EXPIRES SOON', 'not-yet-valid': 'NOT VALID YET', expired: 'EXPIRED' } as const
@@ -141,12 +142,12 @@ function row(
   io: Io,
 ): string {
   // A root that is valid until 9999 has 2912111 days left.
-  const days = `${daysLeft} ${daysLeft === 1 ? 'day' : 'days'}`.padStart(12)
+  const days = counted(daysLeft, 'day').padStart(12)
   const { disabled, revoked, notYetValid } = certificate
   const also = [revoked ? 'revoked' : disabled ? 'disabled' : '', notYetValid ? 'not valid yet' : '']
     .filter(Boolean)
     .join(', ')
   const word = WORDS[state] || also
   const name = file === null ? '' : `${printable(file).padEnd(width)}  `
-  return `  ${name}${role.padEnd(11)}${notAfter.slice(0, 10)} ${days}${word === '' ? '' : `  ${style(io, COLOUR[state], word, 'stdout')}`}`
+  return `  ${name}${role.padEnd(11)}${dateOf(notAfter)} ${days}${word === '' ? '' : `  ${style(io, COLOUR[state], word, 'stdout')}`}`
 }

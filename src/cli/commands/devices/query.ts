@@ -1,6 +1,6 @@
+import { csvText, safeCell } from '../../../csv.js'
 import { FpkiError } from '../../../errors.js'
 import { thisMachine } from '../../../machine/index.js'
-import { csvText, safeCell } from '../../../operations/devices/output/csv.js'
 import type { DeviceFactsDocument } from '../../../operations/devices/query/device-facts.js'
 import { countDevices as count, listDevices as list } from '../../../operations/devices/query/list-devices.js'
 import type { DeviceSelection } from '../../../operations/devices/query/read-register.js'

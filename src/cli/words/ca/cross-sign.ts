@@ -22,9 +22,10 @@ export function addCrossSign(ca: Command, io: Io): void {
 
 const EXAMPLE = `
 Writes a cross-certificate to each directory, signed by its root:
-factory_ca.cross-XXXXXXXX.pem, with the first digits of the fingerprint of the
-other root. Who trusts one root and has its cross-certificate accepts what the
-other root has issued (docs/roots.md). Run it again to finish or to renew.
+factory_ca.cross-XXXXXXXX.pem, with the first digits of the SHA-256 of the other
+root's public key. Who trusts one root and has its cross-certificate accepts
+what the other root has issued (docs/roots.md). Run it again to finish or to
+renew.
 
 Example:
   $ fpki ca cross-sign "$HOME/acme" --with "$HOME/acme-2027"`

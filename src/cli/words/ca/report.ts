@@ -34,8 +34,9 @@ Examples:
   $ fpki ca report "$HOME/acme" --format json
 
 The page has no scripts and loads nothing; it prints on A4. Nobody is contacted,
-and without --sign no key is used. Findings do not affect the exit code: that is
-what \`fpki ca verify\` is for. docs/report.md describes each section.
+and without --sign no passphrase and no token is used. Findings do not affect
+the exit code: that is what \`fpki ca verify\` is for. docs/report.md describes
+each section.
 
 To verify the signature:
   openssl x509 -in factory_ca.pem -noout -pubkey > root.pub

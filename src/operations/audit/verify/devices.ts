@@ -26,10 +26,15 @@ export async function checkDevices(context: AuditContext, ports: CheckPorts): Pr
       await register.close()
     }
   } catch (error) {
-    if (!(error instanceof FpkiError)) throw error
-    if (error.code === 'ERR_STORE_MOVED') return [passed('devices', error.message)]
-    return [failed('devices.unreadable', DEVICE_REGISTER, error.message, error.hint)]
+    return unreadableFindings(error)
   }
+}
+
+/** Why a register could not be read; that it is elsewhere is no failure. Throws what is not an FpkiError. */
+export function unreadableFindings(error: unknown): readonly Finding[] {
+  if (!(error instanceof FpkiError)) throw error
+  if (error.code === 'ERR_STORE_MOVED') return [passed('devices', error.message)]
+  return [failed('devices.unreadable', DEVICE_REGISTER, error.message, error.hint)]
 }
 
 async function checkRegister(

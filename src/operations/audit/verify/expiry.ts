@@ -1,20 +1,23 @@
+import { counted } from '../../../counted.js'
 import { rfc3339 } from '../../../pki/describe.js'
 import { daysLeft } from '../../../pki/validity.js'
-import { REMEDIES } from '../remedies.js'
+import { shellWord } from '../../../shell-word.js'
+import { remedyFor } from '../../certificate-roles.js'
 import type { AuditContext, AuditedCertificate } from './context.js'
 import { type Finding, failed } from './finding.js'
 
 /** Certificates that have expired, or expire within `warnDays`. */
 export function checkExpiry({ certificates, now, warnDays, directory }: AuditContext): readonly Finding[] {
-  return certificates.flatMap((one) => checkOne(one, { now, warnDays, isKit: directory.kit !== null }))
+  return certificates.flatMap((one) => checkOne(one, { now, warnDays, directory }))
 }
 
 function checkOne(
   { file, role, certificate }: AuditedCertificate,
-  { now, warnDays, isKit }: { readonly now: Date; readonly warnDays: number; readonly isKit: boolean },
+  { now, warnDays, directory }: Pick<AuditContext, 'now' | 'warnDays' | 'directory'>,
 ): readonly Finding[] {
+  const [what, command] = remedyFor(role, shellWord(directory.path))
   // A kit is exported again.
-  const hint = isKit ? undefined : REMEDIES[role]
+  const hint = directory.kit === null ? `${what}: \`${command}\`.` : undefined
   const { notBefore, notAfter } = certificate
   const left = daysLeft(notAfter, now)
   if (now > notAfter) return [failed('expiry.expired', file, `${file} expired on ${rfc3339(notAfter)}.`, hint)]
@@ -27,12 +30,5 @@ function checkOne(
       ),
     ]
   if (left >= warnDays) return []
-  return [
-    failed(
-      'expiry.soon',
-      file,
-      `${file} expires on ${rfc3339(notAfter)}, in ${left} ${left === 1 ? 'day' : 'days'}.`,
-      hint,
-    ),
-  ]
+  return [failed('expiry.soon', file, `${file} expires on ${rfc3339(notAfter)}, in ${counted(left, 'day')}.`, hint)]
 }

@@ -1,6 +1,5 @@
 import * as z from 'zod/mini'
 import { shellWord } from '../../../shell-word.js'
-import { REMEDIES } from '../remedies.js'
 import { CODES, type FindingCode } from './codes.js'
 
 /** One result of `ca verify`. */
@@ -36,7 +35,7 @@ export function failed(
   return { status: CODES[code].status, code, file, message, hint }
 }
 
-/** Fills in the PKI directory and its factory in the commands of a hint from {@link CODES} or of a remedy. */
+/** Fills in the PKI directory and its factory in the commands of a hint from {@link CODES}. */
 export function withNames(
   finding: Finding,
   names: { readonly directory: string; readonly factory: string | null },
@@ -50,10 +49,7 @@ export function withNames(
   return { ...finding, hint: hint.replace(/\b(?:DIR|FACTORY)\b/g, (word) => words[word as keyof typeof words]) }
 }
 
-const OWN_HINTS: ReadonlySet<string> = new Set([
-  ...Object.values(CODES).map(({ hint }) => hint),
-  ...Object.values(REMEDIES),
-])
+const OWN_HINTS: ReadonlySet<string> = new Set(Object.values(CODES).map(({ hint }) => hint))
 
 /** A group whose checks all pass. */
 export function passed(group: string, message: string): Finding {

@@ -1,6 +1,6 @@
 import { PKI_FILES } from '../../../directory/names.js'
 import { keyFileOf } from '../../../directory/pki-files.js'
-import { FpkiError } from '../../../errors.js'
+import { FpkiError, isInterruption } from '../../../errors.js'
 import { openKeyPem } from '../../../keystore/key-files.js'
 import type { CertificateRole } from '../../../pki/describe.js'
 import { provesPossession } from '../../../pki/possession.js'
@@ -43,7 +43,7 @@ async function checkPair(
 
 /** Why a key could not be opened. A missing passphrase of the root key is reported by the check of the root key. */
 function keyFindings(error: unknown, keyFile: string, role: CertificateRole): readonly Finding[] {
-  if (!(error instanceof FpkiError) || error.code === 'ERR_SIGINT' || error.code === 'ERR_SIGTERM') throw error
+  if (!(error instanceof FpkiError) || isInterruption(error)) throw error
   if (error.code !== 'ERR_PASSPHRASE') return [failed('keys.broken', keyFile, error.message)]
   if (role === 'root') return []
   // There is one prompt for all keys, so the error may name the key that needed it first.

@@ -1,5 +1,5 @@
 import { PKI_FILES } from '../../../directory/names.js'
-import { FpkiError } from '../../../errors.js'
+import { FpkiError, isInterruption } from '../../../errors.js'
 import type { RootSigner } from '../../../keystore/root-key.js'
 import { provesPossession } from '../../../pki/possession.js'
 import type { Random } from '../../../ports.js'
@@ -31,7 +31,7 @@ export async function checkRootKey(
     if (isItsKey) return [passed('root-key', `The root key signs, and matches ${file}.`)]
     return [failed('root-key.mismatch', file, `The root key is not the key of ${file}.`)]
   } catch (error) {
-    if (!(error instanceof FpkiError) || error.code === 'ERR_SIGINT' || error.code === 'ERR_SIGTERM') throw error
+    if (!(error instanceof FpkiError) || isInterruption(error)) throw error
     return [failed('root-key.unusable', null, error.message, error.hint)]
   }
 }

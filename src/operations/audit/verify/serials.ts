@@ -1,3 +1,4 @@
+import { MAX_SERIAL_OCTETS } from '../../../pki/serial.js'
 import { serialToHex } from '../../../serial-hex.js'
 import type { AuditContext, AuditedCertificate } from './context.js'
 import { type Finding, failed, ROOT_STAYS } from './finding.js'
@@ -19,7 +20,7 @@ function checkForm({
   // Harmless for a trust anchor; `ca create` accepts it with a warning.
   if (role === 'root' && serialNumber === 0n) return [failed('serials.short', file, `${name} is 0.`, ROOT_STAYS)]
   if (serialNumber <= 0n) return [failed('serials.broken', file, `${name} is ${serialToHex(serialNumber)}.`)]
-  if (octets > 20) return [failed('serials.long', file, `${name} has ${octets} octets.`)]
+  if (octets > MAX_SERIAL_OCTETS) return [failed('serials.long', file, `${name} has ${octets} octets.`)]
   return octets < 8 ? [failed('serials.short', file, `${name} is only ${serialToHex(serialNumber)}.`)] : []
 }
 

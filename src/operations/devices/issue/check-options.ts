@@ -1,24 +1,25 @@
-import { FpkiError, type FpkiOption } from '../../../errors.js'
+import { FpkiError } from '../../../errors.js'
 import type { DurableFiles } from '../../../ports.js'
 import { requireFreeInFolder } from '../../../storage/require-free.js'
-import { isInDirectory } from '../../inside-directory.js'
+import { requireOutsidePki } from '../../outside-pki.js'
 import type { OpenDeviceInput } from '../input/open.js'
 import type { IssueDevicesOptions } from './options.js'
 
 type Choices = Pick<IssueDevicesOptions, 'directory' | 'input' | 'output' | 'refusedFile' | 'makeKeys' | 'dryRun'>
 
 /**
- * Throws ERR_USAGE when the output or the list of refused rows is in the PKI directory, where the list would take the place
+ * Throws ERR_USAGE when the output or the list of refused rows is in a PKI directory, where the list would take the place
  * of a key or of the register; when the list would take that of the input or the output; and when keys are to be made and no
  * folder is named for them.
  */
-export async function checkOutput(choices: Choices, files: Pick<DurableFiles, 'realPath'>): Promise<void> {
+export async function checkOutput(choices: Choices, files: Pick<DurableFiles, 'realPath' | 'kindOf'>): Promise<void> {
   const { directory, input, output, refusedFile, makeKeys, dryRun } = choices
   const target = output?.target
+  const directories = [directory]
   if (target !== undefined && target.kind !== 'stdout')
-    await requireOutside(target.path, { directory, what: 'device files', option: 'out' }, files)
+    await requireOutsidePki({ path: target.path, what: 'device files', option: 'out', directories }, files)
   if (refusedFile !== null)
-    await requireOutside(refusedFile, { directory, what: 'the refused rows', option: 'refused' }, files)
+    await requireOutsidePki({ path: refusedFile, what: 'the refused rows', option: 'refused', directories }, files)
   if (refusedFile !== null) requireOther(refusedFile, input.path, target?.kind === 'file' ? target.path : null)
   if (!makeKeys || dryRun || target?.kind === 'folder') return
   throw new FpkiError(
@@ -32,21 +33,6 @@ export async function checkOutput(choices: Choices, files: Pick<DurableFiles, 'r
 /** Throws ERR_EXISTS when the output is a file that exists: also in a rehearsal, which does not open it. */
 export async function checkFree({ output }: Choices, files: DurableFiles): Promise<void> {
   if (output?.target.kind === 'file') await requireFreeInFolder(files, output.target.path, 'output file', 'out')
-}
-
-/** Throws ERR_USAGE when a path is in a PKI directory. */
-export async function requireOutside(
-  path: string,
-  { directory, what, option }: { readonly directory: string; readonly what: string; readonly option: FpkiOption },
-  files: Pick<DurableFiles, 'realPath'>,
-): Promise<void> {
-  if (!(await isInDirectory(path, directory, files))) return
-  throw new FpkiError(
-    'ERR_USAGE',
-    `Refusing to write ${what} to ${path}: it is in ${directory}, which has the keys of the PKI.`,
-    'Choose a path elsewhere.',
-    { option },
-  )
 }
 
 function requireOther(refusedFile: string, ...others: readonly (string | null)[]): void {

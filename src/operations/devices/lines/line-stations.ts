@@ -9,7 +9,7 @@ import { type Certificate, readPemCertificate } from '../../../pki/read-certific
 import { sha256 } from '../../../sha256.js'
 import { shellWord } from '../../../shell-word.js'
 import { type OpenPki, openPki } from '../../open-pki.js'
-import { requireOutside } from '../issue/check-options.js'
+import { requireOutsidePki } from '../../outside-pki.js'
 import type { RegisterChoice } from '../open-register.js'
 import { type QueryPorts, readRegister } from '../query/read-register.js'
 import type { LineChoice } from './change-lines.js'
@@ -161,8 +161,8 @@ async function identify(
   ports: LinePorts,
 ) {
   if ('out' in identity) {
-    const folder = { directory: directory.path, what: 'the key of the station', option: 'out' } as const
-    await requireOutside(identity.out, folder, ports.files)
+    const folder = { path: identity.out, what: 'the key of the station', option: 'out' } as const
+    await requireOutsidePki({ ...folder, directories: [directory.path] }, ports.files)
     return stationFiles({ factory, name, mayMake, ...identity }, ports)
   }
   const certificate = readPemCertificate(identity.certificate, identity.what)

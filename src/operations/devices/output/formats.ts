@@ -1,7 +1,7 @@
+import { csvText, safeCell } from '../../../csv.js'
 import { encodePem } from '../../../pki/pem.js'
 import { archiveBody, TAR_END } from '../../../storage/archive.js'
 import type { IssuedDevice } from '../model.js'
-import { csvText, safeCell } from './csv.js'
 import { DEVICE_COLUMNS, deviceRow } from './rows.js'
 import type { DeviceFileSettings, OutputFormat } from './settings.js'
 import { deviceFiles } from './sota-files.js'

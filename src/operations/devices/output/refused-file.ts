@@ -1,7 +1,7 @@
+import { csvText, safeCell } from '../../../csv.js'
 import type { BatchFiles } from '../../../ports.js'
 import { checkAbsolute } from '../../../storage/absolute-path.js'
 import type { RefusedDevice } from '../model.js'
-import { csvText, safeCell } from './csv.js'
 
 /** The list of refused rows of one run. */
 export interface RefusedFile {

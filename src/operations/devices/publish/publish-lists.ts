@@ -4,8 +4,8 @@ import { jsonDocument } from '../../../json-document.js'
 import type { KeyAccess } from '../../../keystore/root-key.js'
 import { rfc3339 } from '../../../pki/describe.js'
 import { openPki } from '../../open-pki.js'
+import { requireOutsidePki } from '../../outside-pki.js'
 import { publishedFacts } from '../../registration/publish-outbox.js'
-import { requireOutside } from '../issue/check-options.js'
 import { requireToWrite } from '../lines/change-register.js'
 import { type RegisterChoice, requireRegister } from '../open-register.js'
 import {
@@ -81,10 +81,13 @@ export async function publishLists(
   const pki = await openPki(ports.files, options.directory, options.factory)
   const now = ports.clock()
   const { access, signal } = ports
-  const { nginxMap, directory } = options
+  const { nginxMap } = options
   const { files } = ports
-  if (nginxMap !== null) await requireOutside(nginxMap, { directory, what: 'a deny list', option: 'nginxMap' }, files)
-  if (options.crl !== null) await requireOutside(options.crl.path, { directory, what: 'a CRL', option: 'crl' }, files)
+  const directories = [options.directory]
+  if (nginxMap !== null)
+    await requireOutsidePki({ path: nginxMap, what: 'a deny list', option: 'nginxMap', directories }, files)
+  if (options.crl !== null)
+    await requireOutsidePki({ path: options.crl.path, what: 'a CRL', option: 'crl', directories }, files)
   if (nginxMap !== null) await checkListFile(nginxMapFile(nginxMap), ports)
   const crl = options.crl === null ? null : await planDeviceCrl(options.crl, { pki, now }, ports)
   // The number of a CRL is taken from the register.

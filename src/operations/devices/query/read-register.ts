@@ -1,8 +1,8 @@
 import { DAY } from '../../../day.js'
 import { ALL_DEVICES, type DeviceFilter, type DeviceRegister, type DeviceState } from '../../../devices/register.js'
-import { type PkiDirectory, pkiDirectory } from '../../../directory/pki-directory.js'
+import type { PkiDirectory } from '../../../directory/pki-directory.js'
+import { requirePkiDirectory } from '../../../directory/require.js'
 import type { Clock, DurableFiles, Random } from '../../../ports.js'
-import { requireDirectory } from '../../history/show-audit-log.js'
 import { fingerprintOfCa } from '../ca-names.js'
 import { requireLine } from '../lines/require-line.js'
 import { type RegisterChoice, requireRegister } from '../open-register.js'
@@ -38,9 +38,8 @@ export interface OpenToRead {
 
 /** Opens a register for reading. Throws ERR_NOT_A_DIRECTORY, and ERR_NOT_INITIALIZED when it does not exist. */
 export async function openToRead(choice: RegisterChoice, ports: QueryPorts): Promise<OpenToRead> {
-  await requireDirectory(ports.files, choice.directory)
-  const register = await requireRegister(choice, ports)
-  return { directory: pkiDirectory(ports.files, choice.directory), register }
+  const directory = await requirePkiDirectory(ports.files, choice.directory)
+  return { directory, register: await requireRegister(choice, ports) }
 }
 
 /** Reads from a register. Throws as {@link openToRead}. */

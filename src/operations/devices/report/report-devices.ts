@@ -1,18 +1,15 @@
-import { verify } from 'node:crypto'
 import * as z from 'zod/mini'
 import type { AuditLogPorts } from '../../../audit-log/audit-log.js'
 import { FpkiError } from '../../../errors.js'
-import { withAuditLog } from '../../../journal/keep-records.js'
 import { jsonDocument } from '../../../json-document.js'
 import { openCaKey } from '../../../keystore/ca-key.js'
 import type { KeyAccess } from '../../../keystore/root-key.js'
 import { rfc3339 } from '../../../pki/describe.js'
 import { provesPossession } from '../../../pki/possession.js'
-import { statement } from '../../../pki/statement.js'
 import type { DurableFiles, Random } from '../../../ports.js'
 import { sha256 } from '../../../sha256.js'
-import { requireFreeInFolder } from '../../../storage/require-free.js'
 import { type OpenPki, openPki } from '../../open-pki.js'
+import { requireFreeForReport, writeSignedReport } from '../../signed-report.js'
 import { requireLine } from '../lines/require-line.js'
 import { type DeviceIssuer, findDeviceIssuer } from '../open-issuer.js'
 import type { RegisterChoice } from '../open-register.js'
@@ -73,14 +70,11 @@ export interface ReportDevicesPorts extends AuditLogPorts {
   readonly access: KeyAccess
 }
 
-/** Everybody may check a report. */
-const MODE = 0o644
-
 /**
  * Reports which devices a line issued, against a list of those that were shipped. With `out`, the line's device CA signs the
  * text, and the signature is recorded in the audit log; otherwise nothing is changed.
  *
- * @throws FpkiError ERR_LINE when there is no such line; ERR_BAD_FILE for the list; ERR_EXISTS when a file of `out` exists;
+ * @throws FpkiError ERR_USAGE for a file in a PKI directory; ERR_LINE when there is no such line; ERR_BAD_FILE for the list; ERR_EXISTS when a file of `out` exists;
  *   ERR_NOT_INITIALIZED without a register; as openPki, and for the CA and its key as findDeviceIssuer and openCaKey
  */
 export async function reportDevices(
@@ -90,8 +84,7 @@ export async function reportDevices(
   checkWindow(options)
   const { out } = options
   const pki = await openPki(ports.files, options.directory, options.factory)
-  if (out !== null)
-    for (const file of [out, `${out}.sig`]) await requireFreeInFolder(ports.files, file, 'report', 'out')
+  if (out !== null) await requireFreeForReport({ ...options, out, isSigned: true }, ports.files)
   const shipped = options.shipped === null ? null : countShipped(options.shipped)
   const { line, compared } = await readRegister(options, ports, async ({ register }) => ({
     line: await requireLine(register, { directory: options.directory, name: options.line }),
@@ -106,8 +99,8 @@ export async function reportDevices(
   }
   const issuer = await findDeviceIssuer(pki, { file: null, bound: line.ca }, ports.clock())
   const text = reportText({ ...head, ca: issuer.fingerprint }, compared)
-  const hash = await signReport(pki, issuer, { text, out, line: line.name }, ports)
-  return { ...place, ...documentOf(options, compared), text, file: out, signatureFile: `${out}.sig`, hash }
+  const signed = await signReport(pki, issuer, { text, out, line: line.name }, ports)
+  return { ...place, ...documentOf(options, compared), text, file: out, ...signed }
 }
 
 function checkWindow({ from, to }: ReportWindow): void {
@@ -128,28 +121,19 @@ function documentOf({ line, from, to }: ReportWindow, { issuedHash, missing, ext
   }
 }
 
-/** Signs a report and writes it. Resolves to the hash of the signature. */
+/** Signs a report with the key of a device CA, and writes both. */
 async function signReport(
-  pki: OpenPki,
+  { directory }: OpenPki,
   { ca, file, key }: DeviceIssuer,
   { text, out, line }: { readonly text: string; readonly out: string; readonly line: string },
   ports: ReportDevicesPorts,
 ) {
-  const { directory } = pki
   const { signer, close } = await openCaKey({ directory, key, certified: ca.spki }, ports.access)
   try {
     if (!(await provesPossession(signer, ca.spki))) throw keyMismatch(directory.path, file)
-    const octets = statement(text)
-    const { hash } = signer.algorithm
-    const signature = await withAuditLog(directory, 'devices report', ports, null, async (auditLog) => {
-      await auditLog.logEvent(`Signs a report on the line ${line} with the key of ${file}; SHA-256 ${sha256(octets)}`)
-      return signer.sign(octets)
-    })
-    if (!verify(hash, octets, ca.publicKey.key, signature)) throw badSignature(file)
-    // The signature first: where there is a report, there is its signature.
-    await ports.files.create(`${out}.sig`, signature, MODE)
-    await ports.files.create(out, text, MODE)
-    return hash
+    const what = `a report on the line ${line} with the key of ${file}`
+    const by = { directory, certificate: ca, file, signer }
+    return await writeSignedReport({ command: 'devices report', what, text, out, ...by }, null, ports)
   } finally {
     await close()
   }
@@ -158,9 +142,4 @@ async function signReport(
 function keyMismatch(directory: string, file: string): FpkiError {
   const hint = 'Nothing was written. Restore both from a backup.'
   return new FpkiError('ERR_BAD_KEY', `The key of ${directory}/${file} is not the key of that certificate.`, hint)
-}
-
-function badSignature(file: string): FpkiError {
-  const hint = 'Nothing was written. Check the token, then run the same command again.'
-  return new FpkiError('ERR_SIGNATURE', `The signature of the report does not verify with the key of ${file}.`, hint)
 }

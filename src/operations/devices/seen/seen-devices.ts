@@ -3,11 +3,11 @@ import * as z from 'zod/mini'
 import { slicesOf } from '../../../chunks.js'
 import type { DeviceRegister } from '../../../devices/register.js'
 import type { SeenCertificate } from '../../../devices/renewal.js'
+import { requirePkiDirectory } from '../../../directory/require.js'
 import { FpkiError } from '../../../errors.js'
 import { jsonDocument } from '../../../json-document.js'
 import type { Clock, DurableFiles, Random } from '../../../ports.js'
 import { textLines } from '../../../storage/text-lines.js'
-import { requireDirectory } from '../../history/show-audit-log.js'
 import { type LogPorts, openLog } from '../input/log.js'
 import { requireToWrite } from '../lines/change-register.js'
 import type { RegisterChoice } from '../open-register.js'
@@ -64,7 +64,7 @@ const AT_ONCE = 500
  *   ERR_NOT_INITIALIZED without a register
  */
 export async function seenDevices(options: SeenDevicesOptions, ports: SeenDevicesPorts): Promise<SeenDevicesResult> {
-  await requireDirectory(ports.files, options.directory)
+  await requirePkiDirectory(ports.files, options.directory)
   const register = await requireToWrite(options, ports)
   try {
     const now = ports.clock().getTime()

@@ -1,3 +1,4 @@
+import { MAX_SERIAL_OCTETS } from '../../../pki/serial.js'
 import { evenHex } from '../../../serial-hex.js'
 
 /** A certificate in a line of a log: its serial number, or a fingerprint. Both may be 40 digits long. */
@@ -13,8 +14,8 @@ export interface SeenLine {
 const SHA_1 = 40
 const SHA_256 = 64
 
-/** RFC 5280, 4.1.2.2: up to 20 octets. */
-const MAX_SERIAL = 40
+/** In hex digits. */
+const MAX_SERIAL = 2 * MAX_SERIAL_OCTETS
 
 /** As nginx's $time_iso8601, and with parts of a second. */
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/

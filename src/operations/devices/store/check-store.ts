@@ -7,9 +7,9 @@ import { postgresPlace } from '../../../devices/postgres-place.js'
 import { ALL_DEVICES, type DeviceRegister } from '../../../devices/register.js'
 import { readableCertificates } from '../../../directory/certificate-files.js'
 import { pkiDirectory } from '../../../directory/pki-directory.js'
+import { requirePkiDirectory } from '../../../directory/require.js'
 import { jsonDocument } from '../../../json-document.js'
 import { sampleFault } from '../../audit/verify/devices.js'
-import { requireDirectory } from '../../history/show-audit-log.js'
 import { type RegisterChoice, registerPlace, requireRegister, storeName } from '../open-register.js'
 
 /** What `fpki devices store check --json` prints. */
@@ -39,7 +39,7 @@ export type CheckStoreResult = z.infer<typeof checkStoreResult>
  * @throws FpkiError ERR_NOT_A_DIRECTORY, ERR_NOT_INITIALIZED, and as openDeviceRegister
  */
 export async function checkStore(choice: RegisterChoice, ports: RegisterPorts): Promise<CheckStoreResult> {
-  await requireDirectory(ports.files, choice.directory)
+  await requirePkiDirectory(ports.files, choice.directory)
   const place = registerPlace(choice)
   const register = await requireRegister(choice, ports)
   try {

@@ -1,8 +1,8 @@
 import * as z from 'zod/mini'
 import type { RegisterPorts } from '../../../devices/open.js'
 import { migrateRegister } from '../../../devices/versions.js'
+import { requirePkiDirectory } from '../../../directory/require.js'
 import { jsonDocument } from '../../../json-document.js'
-import { requireDirectory } from '../../history/show-audit-log.js'
 import { type RegisterChoice, registerPlace, storeName } from '../open-register.js'
 
 /** What `fpki devices store init --json`, and migrate, print. */
@@ -36,7 +36,7 @@ export function migrateStore(choice: RegisterChoice, ports: RegisterPorts): Prom
 }
 
 async function migrate(choice: RegisterChoice, create: boolean, ports: RegisterPorts): Promise<MigrateStoreResult> {
-  await requireDirectory(ports.files, choice.directory)
+  await requirePkiDirectory(ports.files, choice.directory)
   const place = registerPlace(choice)
   return { directory: choice.directory, store: storeName(place), ...(await migrateRegister(place, create, ports)) }
 }

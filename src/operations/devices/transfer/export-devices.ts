@@ -5,6 +5,7 @@ import { jsonDocument } from '../../../json-document.js'
 import type { BatchFiles, Clock, DurableFiles, Random } from '../../../ports.js'
 import { requireFreeInFolder } from '../../../storage/require-free.js'
 import { openPki } from '../../open-pki.js'
+import { requireOutsidePki } from '../../outside-pki.js'
 import { caFingerprint } from '../ca-fingerprint.js'
 import { requireRegister } from '../open-register.js'
 import { OUTPUT_FORMATS } from '../output/settings.js'
@@ -58,15 +59,16 @@ const FILE_MODE = 0o644
  * Writes all device certificates of a register, or those since a time, to a file for `devices import`. The file appears
  * complete or not at all, and never contains a key.
  *
- * @throws FpkiError as openPki and openDeviceRegister do; ERR_NOT_INITIALIZED when there is no register; ERR_EXISTS,
- *   ERR_STORAGE; the reason of the signal
+ * @throws FpkiError as openPki and openDeviceRegister do; ERR_USAGE for a file in a PKI directory; ERR_NOT_INITIALIZED when
+ *   there is no register; ERR_EXISTS, ERR_STORAGE; the reason of the signal
  */
 export async function exportDevices(
   options: ExportDevicesOptions,
   ports: ExportDevicesPorts,
 ): Promise<ExportDevicesResult> {
-  const { out, since } = options
-  const pki = await openPki(ports.files, options.directory, options.factory)
+  const { directory, out, since } = options
+  const pki = await openPki(ports.files, directory, options.factory)
+  await requireOutsidePki({ path: out, what: 'devices', option: 'out', directories: [directory] }, ports.files)
   await requireFreeInFolder(ports.files, out, 'output file', 'out')
   const register = await requireRegister(options, ports)
   try {

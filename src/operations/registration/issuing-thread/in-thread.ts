@@ -12,7 +12,7 @@ import {
 } from './calls.js'
 
 /** In megabytes, without the page cache of SQLite. */
-const LIMITS = { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 128 }
+const LIMITS = { maxYoungGenerationSizeMb: 32, maxOldGenerationSizeMb: 128 }
 
 /** A call without an answer yet. */
 interface Waiting {

@@ -58,6 +58,12 @@ const exported = ({ kit, file }: Scene, since: number | null = null) =>
 const imported = ({ directory, file }: { directory: string; file: string }) =>
   importDevices({ directory, factory: null, file, store: null }, ports())
 
+test('is not written into a PKI directory or kit', async () => {
+  const all = await scene()
+  const file = join(all.kit, 'issued.jsonl')
+  await expect(exported({ ...all, file })).rejects.toMatchObject({ code: 'ERR_USAGE', option: 'out' })
+})
+
 async function devicesIn(directory: string) {
   return withRegister(directory, async (register) => {
     const all = []

@@ -1,5 +1,5 @@
 import { stringify } from 'csv-stringify/sync'
-import { printable } from '../../../printable.js'
+import { printable } from './printable.js'
 
 /** Rows of CSV (RFC 4180) with CRLF. A cell with a line feed alone must be quoted too. */
 export function csvText(rows: readonly (readonly string[])[]): string {

@@ -3,37 +3,29 @@ import { inspectDirectory } from '../../directory/inspect.js'
 import { rfc3339 } from '../../pki/describe.js'
 import type { DurableFiles } from '../../ports.js'
 import { requireFreeInFolder } from '../../storage/require-free.js'
-import { readCertificates } from '../report/read-certificates.js'
-import { readLines } from '../report/read-devices.js'
+import { ROLE_NAMES } from '../certificate-roles.js'
+import { requireOutsidePki } from '../outside-pki.js'
 import {
   type Hierarchy,
   type HierarchyCertificate,
   hierarchyCertificateOf,
   hierarchyOf,
   type StateAt,
-} from './hierarchy.js'
-import { hierarchyMermaid } from './picture-mermaid.js'
-import { hierarchySvgFile } from './picture-svg.js'
-import type { ShownCertificate, ShowPkiResult } from './show-pki.js'
+} from '../show/hierarchy.js'
+import { hierarchyMermaid } from '../show/picture-mermaid.js'
+import { hierarchySvgFile } from '../show/picture-svg.js'
+import type { ShowPkiResult } from '../show/show-pki.js'
+import { readCertificates } from './read-certificates.js'
+import { readLines } from './read-devices.js'
 
 /** The formats of a picture. */
 export type PictureFormat = 'svg' | 'mermaid'
-
-/** The names of certificates that are in no directory. */
-const NAMES: Readonly<Record<ShownCertificate['role'], string>> = {
-  root: 'factory_ca',
-  cross: 'cross-certificate',
-  tls: 'tls-crt',
-  'est-tls': 'est-tls-crt',
-  'online-ca': 'online-ca',
-  'local-ca': 'local-ca',
-}
 
 /** What a picture is of. */
 export interface DrawPkiOptions {
   /** The PKI in the Factory API. */
   readonly shown: ShowPkiResult
-  /** Its PKI directory, absolute, for names of files, revoked device CAs and lines; null: none. */
+  /** Its PKI directory, absolute, for names of files, cross-certificates, revoked device CAs and lines; null: none. */
   readonly directory: string | null
   readonly warnDays: number
 }
@@ -50,14 +42,17 @@ export async function hierarchyOfShown(
   const all = [root, tls, estTls, ...deviceCas].filter((one) => one !== null)
   const inApi = all.map((facts) => {
     const { role, disabled, fingerprint } = facts
-    const name = names.get(fingerprint) ?? NAMES[role]
+    const name = names.get(fingerprint) ?? ROLE_NAMES[role]
     const standing = disabled ? ('disabled' as const) : ('accepted' as const)
     return hierarchyCertificateOf(facts, { role, name, current: true, standing }, at)
   })
   const listed = new Set(inApi.map(({ fingerprint }) => fingerprint))
-  const revoked = inDirectory.filter(({ state, fingerprint }) => state === 'revoked' && !listed.has(fingerprint))
+  // The Factory API has neither.
+  const added = inDirectory.filter(
+    ({ role, state, fingerprint }) => (role === 'cross' || state === 'revoked') && !listed.has(fingerprint),
+  )
   const lines = directory === null ? [] : await readLines({ directory, store: null }, ports)
-  return hierarchyOf({ factory: shown.factory, at: rfc3339(at.now) }, [...inApi, ...revoked], lines)
+  return hierarchyOf({ factory: shown.factory, at: rfc3339(at.now) }, [...inApi, ...added], lines)
 }
 
 async function certificatesIn(
@@ -73,11 +68,15 @@ export function drawHierarchy(hierarchy: Hierarchy, format: PictureFormat): stri
   return format === 'svg' ? hierarchySvgFile(hierarchy) : hierarchyMermaid(hierarchy)
 }
 
-/** Writes a picture to a new file. Throws ERR_EXISTS; ERR_STORAGE, also when its folder does not exist. */
+/**
+ * Writes a picture to a new file. Throws ERR_USAGE for one in a PKI directory; ERR_EXISTS; ERR_STORAGE, also when its folder
+ * does not exist.
+ */
 export async function writePicture(
-  { text, out }: { readonly text: string; readonly out: string },
+  { text, out, directories }: { readonly text: string; readonly out: string; readonly directories: readonly string[] },
   files: DurableFiles,
 ): Promise<void> {
+  await requireOutsidePki({ path: out, what: 'a picture', directories }, files)
   await requireFreeInFolder(files, out, 'picture')
   await files.create(out, text, 0o644)
 }

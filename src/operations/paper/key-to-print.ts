@@ -6,14 +6,14 @@ import { provesPossession } from '../../pki/possession.js'
 import type { EncryptionPorts } from '../../ports.js'
 import { isEncryptedKey } from '../../signer/key-pem.js'
 import type { OpenPki } from '../open-pki.js'
-import { openPaper } from './open.js'
+import { openPaper } from './open-paper.js'
 import { keyDigest, keyLines, type PaperKey, type PaperShare, readPaper, shareLines } from './parts.js'
 import { sharedPassphrase } from './shares.js'
 import type { Sharing } from './sharing.js'
 import type { Sheet } from './sheet.js'
 
 /** A key to print, and what decrypts it. Secret. */
-export interface ReadyKey {
+export interface KeyToPrint {
   readonly key: PaperKey
   readonly passphrase: string
   readonly shares: readonly PaperShare[]
@@ -26,7 +26,7 @@ function paperKey(pem: string, { root }: OpenPki): PaperKey {
 }
 
 /** The key, unencrypted. */
-export function plainKey(clear: string, pki: OpenPki): ReadyKey {
+export function plainKey(clear: string, pki: OpenPki): KeyToPrint {
   return { key: paperKey(clear, pki), passphrase: '', shares: [] }
 }
 
@@ -42,7 +42,7 @@ interface EncryptionInput {
 export async function encryptedKey(
   { clear, pki, sharing, ports }: EncryptionInput,
   choose: () => Promise<string>,
-): Promise<ReadyKey> {
+): Promise<KeyToPrint> {
   if (sharing === null) {
     const passphrase = await choose()
     return { key: paperKey(encryptKey(clear, passphrase, ports), pki), passphrase, shares: [] }
@@ -54,7 +54,7 @@ export async function encryptedKey(
 }
 
 /** The sheets of a key: one, or one for each share. */
-export function sheetsOf({ key, shares }: ReadyKey, { factory, root }: OpenPki, now: Date): readonly Sheet[] {
+export function sheetsOf({ key, shares }: KeyToPrint, { factory, root }: OpenPki, now: Date): readonly Sheet[] {
   const base = {
     factory,
     printedAt: rfc3339(now),
@@ -73,13 +73,14 @@ export function sheetsOf({ key, shares }: ReadyKey, { factory, root }: OpenPki, 
 
 /** Recovers the key from the sheets; with shares, from the first `threshold` and the last. A plain Error, so a defect, if it fails. */
 export async function verifySheets(
-  { passphrase }: ReadyKey,
+  { passphrase }: KeyToPrint,
   sheets: readonly Sheet[],
   { root }: OpenPki,
 ): Promise<void> {
   const [first] = sheets as readonly [Sheet]
   const needed = first.protection.kind === 'share' ? first.protection.threshold : 1
-  for (const subset of [sheets.slice(0, needed), sheets.slice(-needed)]) {
+  const subsets = sheets.length === needed ? [sheets] : [sheets.slice(0, needed), sheets.slice(-needed)]
+  for (const subset of subsets) {
     const lines = subset.flatMap((sheet) => [...sheet.keyLines, ...sheet.shareLines])
     const { signer } = await openPaper(readPaper(lines.join('\n')), { forExisting: async () => passphrase })
     if (!(await provesPossession(signer, root.spki))) throw new Error('the sheets do not recover the root key')

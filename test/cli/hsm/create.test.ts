@@ -3,13 +3,13 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { createPkiResult } from '../../../src/operations/create/create-pki.js'
+import { output } from '../../support/cli.js'
+import { cutOffIn, editJournal, readJournal } from '../../support/journal.js'
+import { homeWith, type TestToken, TOKENS } from '../../support/token.js'
 import { createUpTo, holdFactory, interruptedCreate } from '../interruption.js'
 import { x509 } from '../made.js'
 import { expectRefusal } from '../refusal.js'
 import { namesBelow } from '../snapshot.js'
-import { output } from '../../support/cli.js'
-import { cutOffIn, editJournal, readJournal } from '../../support/journal.js'
-import { homeWith, type TestToken, TOKENS } from '../../support/token.js'
 
 const CERTIFICATES = ['factory_ca.pem', 'tls-crt', 'online-crt', 'local-ca.pem']
 

@@ -5,10 +5,10 @@ import { fileURLToPath } from 'node:url'
 import { describe, expect, test, vi } from 'vitest'
 import { checkHsmResult } from '../../../src/operations/hsm/check-hsm.js'
 import { listTokens, listTokensResult } from '../../../src/operations/hsm/list-tokens.js'
-import { expectRefusal } from '../refusal.js'
 import { newHome, temporaryDirectory } from '../../support/cli.js'
 import { oddModule } from '../../support/odd-module.js'
 import { homeWith, PIN, pkcs11Tool, SOFTHSM, softHsm, softHsmFolder, TOKENS } from '../../support/token.js'
+import { expectRefusal } from '../refusal.js'
 
 describe('fpki hsm list', () => {
   test.each(TOKENS)('shows the token of the given module: %s', async (_, newToken) => {

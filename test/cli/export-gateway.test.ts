@@ -182,6 +182,16 @@ describe('the deny list', () => {
     expect(await readFile(list(made), 'utf8')).toBe(filled)
   })
 
+  test('that is gone is empty afterwards, with a warning and the command that fills it', async () => {
+    const made = await copiedPki()
+    await exported(made, '--deny-list')
+    await rm(list(made))
+    const { document, stderr } = await exported(made, '--replace')
+    expect(document).toMatchObject({ changed: ['denied-devices.map'] })
+    expect(document.warnings).toEqual([expect.stringContaining('no device is denied until')])
+    expect(stderr).toContain(`fpki devices publish DIR --nginx-map ${list(made)}`)
+  })
+
   test('is not that of somebody else', async () => {
     const made = await copiedPki()
     await exported(made)

@@ -9,6 +9,7 @@ import { encodePem } from '../../pki/pem.js'
 import { type Certificate, readPemCertificate, readPemCertificates } from '../../pki/read-certificate.js'
 import { urlHosts } from '../../pki/server-name.js'
 import type { Clock, DurableFiles, Progress } from '../../ports.js'
+import { shellWord } from '../../shell-word.js'
 import { pemSigner } from '../../signer/file.js'
 import { EMPTY_NGINX_MAP, nginxMapFile } from '../devices/publish/nginx-map.js'
 import type { ExportGatewayResult } from './exported-gateway.js'
@@ -95,14 +96,15 @@ async function write(
   const existing = await existingFiles(files, options)
   const earlier = optionsInConfiguration(existing, directory)
   const effective = effectiveOptions(options, earlier)
-  const contents = [
-    ...(await denyListFiles(files, options, effective)),
-    ...gatewayFiles(options, effective, material, enabled),
-  ]
+  const newDenyList = await denyListFiles(files, options, effective)
+  const contents = [...newDenyList, ...gatewayFiles(options, effective, material, enabled)]
   const changed = contents.filter(({ name, content }) => existing.get(name) !== content)
   await files.sweep(directory)
   for (const { name, content, mode } of changed) await files.replace(join(directory, name), content, mode)
-  const warnings = enabled.length > 0 ? [] : ['No device CA is enabled: the gateway will reject every device.']
+  const warnings = [
+    ...(enabled.length > 0 ? [] : ['No device CA is enabled: the gateway will reject every device.']),
+    ...(newDenyList.length > 0 && earlier?.denyList === true ? [denyListWasGone(directory)] : []),
+  ]
   warnings.forEach(progress.warn)
   changesOf(earlier, effective).forEach(progress.note)
   const root = readPemCertificate(material.certificates.rootCrt, 'root-crt')
@@ -120,6 +122,12 @@ async function write(
     disabledCaSerials: material.certificates.disabledCaSerials,
     warnings,
   }
+}
+
+/** nginx does not start without the file; an empty one denies nobody. */
+function denyListWasGone(directory: string): string {
+  const path = join(directory, DENY_LIST)
+  return `${path} was gone, and is empty now: no device is denied until \`fpki devices publish DIR --nginx-map ${shellWord(path)}\`.`
 }
 
 /** An empty deny list, unless there is one: its content is of `fpki devices publish`. */

@@ -3,10 +3,11 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { newKey } from '../../pki/support/csr.js'
-import { est, fioconfig, renewalRequest } from '../../server/est/clients.js'
+import { derOf, est, fioconfig, renewalRequest } from '../../server/est/clients.js'
 import { newDevice } from '../../server/est/device-certificates.js'
 import { newServerIdentity } from '../../server/registration/tls.js'
 import { output, temporaryDirectory } from '../../support/cli.js'
+import { withRegister } from '../../support/device-register.js'
 import { deviceCsr } from '../../support/device-requests.js'
 import { ALL_POINTS } from '../../support/points.js'
 import { parsePrometheus } from '../../support/prometheus.js'
@@ -85,6 +86,61 @@ test('EST alone needs no line, token or register, and takes --tls-cert', async (
   const { text } = await send({ api: JSON.parse(served.log()).status }, { method: 'GET', path: '/metrics' })
   expect(text).toMatch(/^fpki_devices_denied 0$/m)
   expect(text).toMatch(/^fpki_devices_expiring_by_month\{month="later"\} 0$/m)
+})
+
+/** The devices that renew while their service is killed, and how often it is. */
+const [KILLED_FLEET, KILLS] = ALL_POINTS ? [600, 60] : [16, 2]
+
+test('a service that is killed again and again gives each device one certificate that is in use', async () => {
+  const made = await copiedPki()
+  const { certPath, keyPath, cert } = await newServerIdentity()
+  const ca = { cert: await made.text('local-ca.pem'), key: await made.text('local-ca.key') }
+  const devices = Array.from({ length: KILLED_FLEET }, () => newDevice(randomUUID(), ca, new Date()))
+  const words = ['--est', '127.0.0.1:0', '--adopt', '--tls-cert', certPath, '--tls-key', keyPath]
+  const start = () => serveDevices(['serve', made.directory, ...words], { HOME: made.home.path })
+  let served = await start()
+  let done = 0
+  let kills = 0
+  // As fioconfig: another key each time, until there is an answer; then it uses what it got.
+  const renewUntilAnswered = async (device: (typeof devices)[number]) => {
+    for (;;) {
+      const server = { base: served.url, trust: cert }
+      try {
+        const { device: renewed } = await fioconfig(server, device)
+        await est(server, 'cacerts', { device: renewed })
+        done++
+        return [device.uuid, derOf(renewed.cert)] as const
+      } catch (error) {
+        // A service that is gone; whoever is refused by one that is there has lost its certificate.
+        if (/unexpected status 4/.test(String(error))) throw error
+        await new Promise((resolve) => setTimeout(resolve, 20))
+      }
+    }
+  }
+  const queue = [...devices]
+  const renewed = new Map<string, Buffer>()
+  const lane = async () => {
+    for (let device = queue.pop(); device !== undefined; device = queue.pop())
+      renewed.set(...(await renewUntilAnswered(device)))
+  }
+  const killer = async () => {
+    for (; kills < KILLS; kills++) {
+      const at = ((kills + 1) * KILLED_FLEET) / (KILLS + 2)
+      while (done < at) await new Promise((resolve) => setTimeout(resolve, 5))
+      await served.stop('SIGKILL')
+      served = await start()
+    }
+  }
+  await Promise.all([killer(), ...Array.from({ length: 8 }, lane)])
+  expect(await served.stop()).toEqual({ status: 0, signal: null })
+  await withRegister(made.directory, async (register) => {
+    for (const [uuid, der] of renewed) {
+      const { certificates = [] } = (await register.device(uuid)) ?? {}
+      const active = certificates.filter(({ state }) => state === 'active')
+      expect(active.map((one) => Buffer.from(one.der).equals(der))).toEqual([true])
+    }
+  })
+  expect([renewed.size, kills]).toEqual([KILLED_FLEET, KILLS])
 })
 
 /** So many devices of a fleet that asks for new certificates on one day are simulated. */

@@ -1,8 +1,8 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { backupPkiResult, checkBackupResult, restorePkiResult } from '../../src/index.js'
-import { homeWith, PIN, softHsm } from '../support/token.js'
+import { backupPkiResult, checkBackupResult, restorePkiResult } from '../../../src/index.js'
+import { homeWith, PIN, softHsm } from '../../support/token.js'
 
 test('of a PKI with its root key in a token reports what it cannot contain, and needs no PIN', async () => {
   const token = await softHsm()

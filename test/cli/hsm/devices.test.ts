@@ -1,12 +1,12 @@
 import { readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { registered } from '../cli/devices/scene.js'
-import { expectWords } from '../cli/refusal.js'
-import { output } from '../support/cli.js'
-import { deviceCsrs } from '../support/device-requests.js'
-import { ALL_POINTS } from '../support/points.js'
-import { homeWith, TOKENS } from '../support/token.js'
+import { output } from '../../support/cli.js'
+import { deviceCsrs } from '../../support/device-requests.js'
+import { ALL_POINTS } from '../../support/points.js'
+import { homeWith, TOKENS } from '../../support/token.js'
+import { registered } from '../devices/scene.js'
+import { expectWords } from '../refusal.js'
 
 test.each(ALL_POINTS ? TOKENS : TOKENS.slice(0, 1))(
   'devices are issued by local-ca with its key in %s, and by nobody with a wrong PIN',

@@ -1,9 +1,9 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { output } from '../support/cli.js'
-import { recordDevices, uuidNumber } from '../support/device-register.js'
-import { homeWith, softHsm } from '../support/token.js'
+import { output } from '../../support/cli.js'
+import { recordDevices, uuidNumber } from '../../support/device-register.js'
+import { homeWith, softHsm } from '../../support/token.js'
 
 test('a report is signed by the key of local-ca in a token, recorded or selected', async () => {
   const token = await softHsm()

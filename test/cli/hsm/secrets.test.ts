@@ -2,10 +2,10 @@ import type { ChildProcess } from 'node:child_process'
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { FPKI, output, runProgram, temporaryDirectory } from '../support/cli.js'
-import { filesBelow } from '../support/files.js'
-import { answering } from '../support/terminal.js'
-import { homeWith, PIN, pkcs11Tool, softHsm } from '../support/token.js'
+import { FPKI, output, runProgram, temporaryDirectory } from '../../support/cli.js'
+import { filesBelow } from '../../support/files.js'
+import { answering } from '../../support/terminal.js'
+import { homeWith, PIN, pkcs11Tool, softHsm } from '../../support/token.js'
 
 interface Way {
   readonly flags?: readonly string[]

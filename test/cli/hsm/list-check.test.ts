@@ -3,12 +3,12 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test, vi } from 'vitest'
-import { checkHsmResult } from '../../src/operations/hsm/check-hsm.js'
-import { listTokens, listTokensResult } from '../../src/operations/hsm/list-tokens.js'
-import { expectRefusal } from '../cli/refusal.js'
-import { newHome, temporaryDirectory } from '../support/cli.js'
-import { oddModule } from '../support/odd-module.js'
-import { homeWith, PIN, pkcs11Tool, SOFTHSM, softHsm, softHsmFolder, TOKENS } from '../support/token.js'
+import { checkHsmResult } from '../../../src/operations/hsm/check-hsm.js'
+import { listTokens, listTokensResult } from '../../../src/operations/hsm/list-tokens.js'
+import { newHome, temporaryDirectory } from '../../support/cli.js'
+import { oddModule } from '../../support/odd-module.js'
+import { homeWith, PIN, pkcs11Tool, SOFTHSM, softHsm, softHsmFolder, TOKENS } from '../../support/token.js'
+import { expectRefusal } from '../refusal.js'
 
 describe('fpki hsm list', () => {
   test.each(TOKENS)('shows the token of the given module: %s', async (_, newToken) => {
@@ -95,7 +95,7 @@ describe('fpki hsm list isolates modules', () => {
     const path = await oddModule('fputs("waiting\\n", stderr); for (;;) pause();')
     const printed: string[] = []
     const child = {
-      program: fileURLToPath(new URL('../../dist/cli/list-module.js', import.meta.url)),
+      program: fileURLToPath(new URL('../../../dist/cli/list-module.js', import.meta.url)),
       env: process.env,
       seconds: 2,
       signal: new AbortController().signal,

@@ -1,10 +1,10 @@
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { entriesOf, knownOf, serialOf } from '../cli/device-cas.js'
-import { expectWords } from '../cli/refusal.js'
-import { snapshotButAuditLog } from '../cli/snapshot.js'
-import { runProgram } from '../support/cli.js'
-import { homeWith, TOKENS } from '../support/token.js'
+import { runProgram } from '../../support/cli.js'
+import { homeWith, TOKENS } from '../../support/token.js'
+import { entriesOf, knownOf, serialOf } from '../device-cas.js'
+import { expectWords } from '../refusal.js'
+import { snapshotButAuditLog } from '../snapshot.js'
 
 test.each(TOKENS)('with the root key in %s, device CAs are disabled, enabled and revoked', async (_, newToken) => {
   const token = await newToken()

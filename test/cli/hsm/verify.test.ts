@@ -1,10 +1,10 @@
 import { rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { verifyPkiResult } from '../../src/operations/audit/verify-pki.js'
-import { knowsOfBackup } from '../cli/made.js'
-import type { Home } from '../support/cli.js'
-import { homeWith, PIN, softHsm, type TestToken } from '../support/token.js'
+import { verifyPkiResult } from '../../../src/operations/audit/verify-pki.js'
+import type { Home } from '../../support/cli.js'
+import { homeWith, PIN, softHsm, type TestToken } from '../../support/token.js'
+import { knowsOfBackup } from '../made.js'
 
 /** A PKI with its root key in a token, and the local CA's too. */
 async function pkiIn(token: TestToken): Promise<{ home: Home; directory: string }> {

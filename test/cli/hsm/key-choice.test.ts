@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { output } from '../support/cli.js'
-import { selfSigned } from '../support/company.js'
-import { homeWith, PIN, pkcs11Tool, softHsm } from '../support/token.js'
+import { output } from '../../support/cli.js'
+import { selfSigned } from '../../support/company.js'
+import { homeWith, PIN, pkcs11Tool, softHsm } from '../../support/token.js'
 
 /** A token with the key of a root, put there as `words` of pkcs11-tool say, and a second pair beside it. */
 async function scene(words: readonly string[]) {

@@ -398,6 +398,7 @@ const NOT_TRIED: Readonly<Record<string, readonly string[]>> = {
     'fpki lines change … LINE --ca NAME.pem',
     'fpki devices publish … --foundries',
     'fpki devices publish … --nginx-map FILE',
+    'fpki devices publish DIR --nginx-map …',
   ],
   'a device CA of an old tool': ['fpki ca add-device-ca DIR --local-ca --local-ca-filename NAME.pem'],
   'a kit with requests (docs/kit.md, run by docs-guides.test.ts)': [

@@ -142,6 +142,11 @@ test('a plan has dates, the number of devices, and says first that a root is set
   expect(status).toBe(0)
   expect(stdout.split('\n')[0]).toContain('sets the root of a factory once')
   expect(stdout).toContain('2 devices in the device register')
+  const elsewhere = await copiedPki()
+  await recordDevices(elsewhere.directory, [{ uuid: uuidNumber(3) }])
+  const store = `sqlite:${elsewhere.directory}/devices.sqlite`
+  const ofStore = await made.home.fpki([...words, '--store', store])
+  expect(ofStore.stdout).toContain('1 device in the device register')
   const { steps, late, root, latestStart, endingBefore } = planRootChangeResult.parse(
     JSON.parse((await made.home.fpki([...words, '--json'])).stdout),
   )

@@ -13,7 +13,7 @@ import { fingerprintOf } from '../../pki/fingerprint.js'
 import { isIssuedBy } from '../../pki/read-certificate.js'
 import { shellWord } from '../../shell-word.js'
 import { remedyFor } from '../certificate-roles.js'
-import { openRegisterToRead } from '../devices/open-register.js'
+import { openRegisterToRead, type RegisterChoice } from '../devices/open-register.js'
 import { type OpenPki, openPkiOfRoot } from '../open-pki.js'
 import { type PlannedStep, plannedSteps, rootChangeStep } from './root-change-steps.js'
 
@@ -46,9 +46,7 @@ export const planRootChangeResult = jsonDocument({
 export type PlanRootChangeResult = z.infer<typeof planRootChangeResult>
 
 /** Options of `ca plan-root-change`. */
-export interface PlanRootChangeOptions {
-  /** Absolute path of the PKI directory. */
-  readonly directory: string
+export interface PlanRootChangeOptions extends RegisterChoice {
   /** null: the factory that the directory records. */
   readonly factory: string | null
   /** When the change starts; null: today. */
@@ -84,7 +82,7 @@ export async function planRootChange(
   const { directory, root, factory } = pki
   const start = dayOf(options.start ?? now)
   const latestStart = dayOf(new Date(root.notAfter.getTime() - (options.rolloutDays + options.renewalDays) * DAY))
-  const devices = await devicesIn(directory.path, ports)
+  const devices = await devicesIn({ directory: directory.path, store: options.store }, ports)
   const steps = plannedSteps({ ...options, start, directory: directory.path, devices })
   const end = steps.at(-1)?.until ?? rfc3339(start)
   if (!/^\d{4}-/.test(end)) throw tooFarAway()
@@ -111,18 +109,12 @@ function dayOf(time: Date): Date {
   return new Date(Math.floor(time.getTime() / DAY) * DAY)
 }
 
-async function devicesIn(directory: string, ports: RegisterPorts): Promise<number | null> {
+async function devicesIn(choice: RegisterChoice, ports: RegisterPorts): Promise<number | null> {
+  const register = await openRegisterToRead(choice, ports)
   try {
-    const register = await openRegisterToRead({ directory, store: null }, ports)
-    try {
-      return register === null ? null : (await register.count(ALL_DEVICES)).devices
-    } finally {
-      await register?.close()
-    }
-  } catch (error) {
-    // The register in use is a database server: its devices are not counted here.
-    if (error instanceof FpkiError && error.code === 'ERR_STORE_MOVED') return null
-    throw error
+    return register === null ? null : (await register.count(ALL_DEVICES)).devices
+  } finally {
+    await register?.close()
   }
 }
 

@@ -8,10 +8,12 @@ import { resolved } from '../../directory.js'
 import { warnOfForeign } from '../../foreign.js'
 import type { CommonFlags } from '../../options.js'
 import { type Io, printable, printJson, printText } from '../../output.js'
+import { storeOf } from '../../store.js'
 
 /** The flags of `ca plan-root-change`. */
 export interface PlanRootChangeFlags extends CommonFlags {
   readonly start?: string
+  readonly store?: string
   readonly rollout: number
   readonly renewal: number
 }
@@ -24,6 +26,7 @@ export async function planChange(directory: string, flags: PlanRootChangeFlags, 
     {
       directory: path,
       factory: namedFactory(flags, io.env),
+      store: storeOf(flags, io),
       start: flags.start === undefined ? null : readTime(flags.start, 'start'),
       rolloutDays: flags.rollout,
       renewalDays: flags.renewal,

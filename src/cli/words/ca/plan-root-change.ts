@@ -1,10 +1,11 @@
 import type { Command } from 'commander'
-import { parseDays } from '../../options.js'
+import { parseDays, withStore } from '../../options.js'
 import type { Io } from '../../output.js'
 
 /** Adds `fpki ca plan-root-change`. */
 export function addPlanRootChange(ca: Command, io: Io): void {
-  ca.command('plan-root-change')
+  const plan = ca
+    .command('plan-root-change')
     .description('print a dated plan for the change to a new root')
     .argument('<directory>', 'PKI directory')
     .option('--start <date>', 'first day of the change; default: today')
@@ -15,6 +16,7 @@ export function addPlanRootChange(ca: Command, io: Io): void {
       const { planChange } = await import('../../commands/ca/plan-root-change.js')
       await planChange(directory, command.optsWithGlobals(), io)
     })
+  withStore(plan)
 }
 
 const EXAMPLE = `

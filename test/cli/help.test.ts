@@ -128,7 +128,7 @@ describe('help', () => {
       ...common,
     ])
     expect(await flagsOf('renew-root')).toEqual(['--dry-run', '--yes', ...HSM_FLAGS, ...common])
-    expect(await flagsOf('plan-root-change')).toEqual(['--start', '--rollout', '--renewal', ...common])
+    expect(await flagsOf('plan-root-change')).toEqual(['--start', '--rollout', '--renewal', '--store', ...common])
     expect(await flagsOf('root-csr')).toEqual(['--out', '--encrypt-keys', '--key-type', ...HSM_FLAGS, ...common])
     expect(await flagsOf('check', 'hsm')).toEqual(['--key-type', ...TOKEN_FLAGS, ...common])
     expect(await flagsOf('list', 'hsm')).toEqual(['--hsm-module', '--hsm-init-args', ...common])

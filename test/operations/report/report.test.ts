@@ -191,7 +191,7 @@ describe('the report on a PKI', () => {
     )
   })
 
-  test('says that a root key was not tested that is encrypted', async () => {
+  test('says that a root key was not tested that is encrypted or missing', async () => {
     const pki = await copiedPki()
     const codes = async () => (await reportOn(pki.directory)).findings.map(({ code, status }) => [code, status])
     expect((await codes()).flat()).not.toContain('root-key.skipped')
@@ -200,6 +200,11 @@ describe('the report on a PKI', () => {
     const encrypted = await output('openssl', ['pkcs8', '-topk8', '-in', pki.path('local-ca.key'), ...pass])
     await put(pki.path('factory_ca.key'), encrypted)
     expect(await codes()).toContainEqual(['root-key.skipped', 'notice'])
+    const message = async () =>
+      (await reportOn(pki.directory)).findings.find(({ code }) => code === 'root-key.skipped')?.message
+    expect(await message()).toBe('The root key was not tested: a report uses no passphrase and no token.')
+    await rm(pki.path('factory_ca.key'))
+    expect(await message()).toBe('The root key was not tested: it is not in this directory, and no token is recorded.')
   })
 
   test('has the factory of the directory, and finds that it is not the one of an option', async () => {

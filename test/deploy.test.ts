@@ -89,6 +89,17 @@ test('systemd accepts the timer, which starts every Monday', async () => {
   expect(next.stdout).toMatch(/Normalized form: Mon \*-\*-\* 07:00:00/)
 })
 
+test('lines for cron name fpki by its path, since PATH of cron lacks it, and are commands that it accepts', async () => {
+  const guide = await readFile(join(CHECKOUT, 'docs/reminders.md'), 'utf8')
+  const lines = guide.match(/^(?:[\d*]+ ){5}.*/gm) ?? []
+  expect(lines).toHaveLength(2)
+  for (const line of lines) {
+    const command = line.replace(/^(?:\S+ ){5} */, '')
+    expect(command).toMatch(/^\/usr\/local\/bin\/fpki /)
+    expect(problemOf(command.slice('/usr/local/bin/'.length), PROGRAM)).toBeNull()
+  }
+})
+
 test('a container runs as an ordinary user, and all that it copies exists', async () => {
   const file = (await deployed('Containerfile')).replaceAll('\\\n', ' ')
   const last = file.slice(file.lastIndexOf('\nFROM '))

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { EXIT_FOUND } from '../src/cli/exit.js'
 import { buildProgram } from '../src/cli/program.js'
 import { interruptedCreate } from './cli/interruption.js'
-import { copiedPki, editCertificates, type Made } from './cli/made.js'
+import { copiedPki, editCertificates, editJson, type Made, x509 } from './cli/made.js'
 import { silentIo } from './cli/silent-io.js'
 import { type Home, newHome } from './support/cli.js'
 import { ISSUED_AT, UNLIMITED, uuidNumber, withRegister } from './support/device-register.js'
@@ -111,6 +111,12 @@ const noEst = async (made: Made) => {
   await editCertificates(made, { estTlsCrt: null })
 }
 
+const revokedOnlyHere = async (made: Made) => {
+  const serial = (await x509(made.path('local-ca.pem'), '-serial')).replace(/^.*=/, '')
+  const revokedCaSerials = [BigInt(`0x${serial}`).toString()]
+  await editJson(made.path('.fpki/state.json'), (state) => ({ ...state, revokedCaSerials }))
+}
+
 const verifyOffline = (directory: string) => ['ca', 'verify', directory, '--offline']
 const createOther = (directory: string) => ['ca', 'create', directory, '--factory', 'bolt']
 
@@ -144,6 +150,7 @@ const TRIED: readonly (readonly [advised: string, situation: string, when: () =>
     'verify, a device CA that the API lacks',
     when(withoutOneCa, verify, ({ home }) => ({ FILE: inQuotes(join(home.path, 'all of them')) })),
   ],
+  ['fpki ca revoke-device-ca … --ca-serial …', 'verify, the API has a revoked CA', when(revokedOnlyHere, verify)],
   ['fpki est authorize …', 'verify, the API has no EST certificate', when(noEst, verify)],
   ['fpki est show …', 'verify, another EST certificate', when(otherEst, verify)],
   ['fpki est authorize …', 'verify, another EST certificate', when(otherEst, verify)],
@@ -416,7 +423,7 @@ const NOT_TRIED: Readonly<Record<string, readonly string[]>> = {
 }
 
 /** They ask first, which a script answers with --yes. */
-const ASKING = ['fpki ca abandon', 'fpki api delete-factory']
+const ASKING = ['fpki ca abandon', 'fpki ca revoke-device-ca', 'fpki api delete-factory']
 
 /** Where `ca verify` fills in words in capitals itself. */
 const FILLED_IN = [

@@ -8,3 +8,14 @@ export function standingOf(state: DirectoryState | null, serial: bigint): CaStan
   if (state?.revokedCaSerials?.includes(String(serial))) return 'revoked'
   return state?.disabledCaSerials?.includes(String(serial)) ? 'disabled' : 'accepted'
 }
+
+/** The standing of a device CA that is described as `ca show --json` does. */
+export function standingOfShown({
+  disabled,
+  revoked,
+}: {
+  readonly disabled: boolean
+  readonly revoked: boolean
+}): CaStanding {
+  return revoked ? 'revoked' : disabled ? 'disabled' : 'accepted'
+}

@@ -53,6 +53,16 @@ async function expectRecovered(path: string, made: Pick<Made, 'path'>): Promise<
   expect((await stat(path)).mode & 0o777).toBe(0o400)
 }
 
+/** The space above a sheet and above its title, in pixels, and the size of the lines to type, in points. */
+async function onScreen(browser: Browser, file: string) {
+  await browser.open(file, { width: 900, scheme: 'light', media: 'screen' })
+  return browser.evaluate<{ above: number; margin: number; points: number }>(`(() => {
+    const top = (name) => document.querySelector(name).getBoundingClientRect().top
+    const sizes = [...document.querySelectorAll('pre')].map((lines) => parseFloat(getComputedStyle(lines).fontSize))
+    return { above: top('body'), margin: top('h1') - top('body'), points: Math.round(Math.min(...sizes) * 72 / 96) }
+  })()`)
+}
+
 describe('a printed sheet', () => {
   let browser: Browser
 
@@ -69,6 +79,10 @@ describe('a printed sheet', () => {
     expect({ pages, size }).toEqual({ pages: 1, size: [210, 297] })
     expect(blank).toBeGreaterThan(0.02)
     expect(blank).toBeLessThan(0.1)
+    const { above, margin, points } = await onScreen(browser, at('s.html'))
+    expect(above).toBeGreaterThan(20)
+    expect(margin).toBeGreaterThan(40)
+    expect(points).toBeGreaterThanOrEqual(13)
     for (const word of ['ENCRYPTED', 'Holder', 'Witness', 'Envelope', 'Date', 'by fpki 0.'])
       expect(text).toContain(word)
     expect(scanned).toMatch(/^-----BEGIN ENCRYPTED PRIVATE KEY-----\n/)
@@ -129,6 +143,7 @@ describe('a printed sheet', () => {
     expect((await home.fpki(words)).stderr).toBe('')
     const { pages, scanned, text } = await print(browser, join(home.path, 'sheets', 'sheet-2.html'))
     expect(pages).toBe(1)
+    expect((await onScreen(browser, join(home.path, 'sheets', 'sheet-2.html'))).points).toBeGreaterThanOrEqual(11)
     // In the text of the page, the mark stands within the second line of the title.
     expect(text.replace(/\s|SHARE 2 OF 2/g, '')).toContain(name)
     expect(scanned).toMatch(/-----END ENCRYPTED PRIVATE KEY-----/)

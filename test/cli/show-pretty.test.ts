@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { pretty } from '../../src/cli/commands/ca/show-pretty.js'
 import { showPkiResult } from '../../src/operations/show/show-pki.js'
 import { output, runProgram } from '../support/cli.js'
-import { copiedPki, editCertificates, type Made, madePki, x509 } from './made.js'
+import { copiedPki, editCertificates, editJson, type Made, madePki, x509 } from './made.js'
 import { silentIo } from './silent-io.js'
 
 const TITLES = {
@@ -113,7 +113,7 @@ describe('with a PKI directory', () => {
     const [, tree = ''] = stdout.split('\n\n')
     expect(tree.split('\n').slice(2)).toEqual([
       expect.stringMatching(/^├── online-ca +CN=online-ca, .*left$/),
-      expect.stringMatching(/^├── local-ca +CN=fio-.*left$/),
+      expect.stringMatching(/^├── local-ca\.pem +CN=fio-.*left$/),
       expect.stringMatching(/^├── site-c\.pem +CN=fio-.*left {2}DISABLED$/),
       expect.stringMatching(/^└── site-b\.pem +CN=fio-.*left {2}REVOKED$/),
     ])
@@ -122,7 +122,11 @@ describe('with a PKI directory', () => {
     const shown = showPkiResult.parse(JSON.parse((await home.fpki(['ca', 'show', directory, '--json'])).stdout))
     const terminal = { ...silentIo(() => undefined), terminal: { stdout: true, stderr: false } }
     const soon = { ...shown, root: { ...shown.root, daysLeft: 59 } }
-    expect(pretty(soon, terminal)).toMatch(/^factory_ca .* {2}\u001b\[33m59 days left\u001b\[39m$/m)
+    expect(pretty(soon, terminal)).toMatch(/^factory_ca .* {2}\u001b\[33mEXPIRES in 59 days\u001b\[39m$/m)
+    const tomorrow = new Date(Date.now() + 86_400_000).toISOString()
+    const early = { ...shown, root: { ...shown.root, notBefore: tomorrow } }
+    expect(pretty(early, terminal)).toMatch(/^factory_ca .* left {2}\u001b\[31mNOT VALID YET\u001b\[39m$/m)
+    expect(pretty(early, terminal)).toContain('  State               \u001b[31mNOT VALID YET\u001b[39m\n')
     expect(pretty(shown, terminal)).toMatch(
       / left {2}\u001b\[33mDISABLED\u001b\[39m\n.* left {2}\u001b\[31mREVOKED\u001b\[39m\n/,
     )
@@ -142,6 +146,21 @@ describe('with a PKI directory', () => {
     // Without the directory, the Factory API no longer knows of it.
     expect((await home.fpki(['ca', 'show', '--pretty'])).stdout).not.toContain('REVOKED')
   })
+})
+
+test('the tree and the picture agree on a device CA that is revoked by the record only, or disabled and not listed', async () => {
+  const { home, directory, path, text, stateFile } = await copiedPki()
+  const serialOf = async (name: string) =>
+    String(BigInt(`0x${(await x509(path(name), '-serial')).replace(/^.*=/, '')}`))
+  const [revoked, disabled] = [await serialOf('local-ca.pem'), await serialOf('online-crt')]
+  await editJson(path('.fpki/state.json'), (state) => ({ ...state, revokedCaSerials: [revoked] }))
+  await editCertificates({ stateFile }, { caCrt: await text('local-ca.pem'), disabledCaSerials: [disabled] })
+  const { stdout } = await home.fpki(['ca', 'show', directory, '--pretty', '--api', 'embedded'])
+  expect(stdout).toMatch(/^├── local-ca\.pem .*left {2}REVOKED\n└── online-ca .*left {2}DISABLED$/m)
+  expect(stdout).toContain('  State               REVOKED, but the Factory API accepts its devices\n')
+  const picture = await home.fpki(['ca', 'show', directory, '--mermaid', '-', '--api', 'embedded'])
+  expect(picture.stdout).toMatch(/"local-ca\.pem<br\/>[^"]*<br\/>REVOKED</)
+  expect(picture.stdout).toMatch(/"online-crt<br\/>[^"]*<br\/>DISABLED</)
 })
 
 /** A device CA that expired yesterday. */

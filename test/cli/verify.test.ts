@@ -346,6 +346,14 @@ const ONLINE: readonly Case[] = [
     'api.revoked local-ca.pem',
     'api.revoked online-crt',
   ],
+  [
+    'a device CA was revoked, and the API has it again',
+    async (pki) => {
+      const revokedCaSerials = [await serialOf(pki, 'local-ca.pem')]
+      await editJson(pki.path('.fpki/state.json'), (state) => ({ ...state, revokedCaSerials }))
+    },
+    'api.not-revoked local-ca.pem',
+  ],
   ['a device CA has no file', (pki) => unlink(pki.path('online-crt')), 'api.no-file'],
   [
     'a device CA was replaced, and its file is a .bak',

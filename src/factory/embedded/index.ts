@@ -90,6 +90,11 @@ export function isEmbeddedApi(name: string): boolean {
   return name.startsWith('embedded (')
 }
 
+/** The state directory in the name of an embedded Factory API; null: it is a server. */
+export function embeddedStateDirectory(name: string): string | null {
+  return /^embedded \((.*)\)$/s.exec(name)?.[1] ?? null
+}
+
 /** The names of the factories in a state directory, sorted. */
 export async function embeddedFactories(files: DurableFiles, stateDirectory: string): Promise<readonly string[]> {
   const names = (await files.list(join(stateDirectory, 'factories'))) ?? []

@@ -1,5 +1,5 @@
 import type { RegisterPorts } from '../../devices/open.js'
-import { type CaStanding, standingOf } from '../../directory/ca-standing.js'
+import { type CaStanding, standingOf, standingOfShown } from '../../directory/ca-standing.js'
 import { type InspectedDirectory, inspectDirectory } from '../../directory/inspect.js'
 import { DEVICE_REGISTER, PKI_FILES } from '../../directory/names.js'
 import { factoryIn, pkiFilesOf, roleOfFile } from '../../directory/pki-files.js'
@@ -9,7 +9,7 @@ import { fingerprintOf } from '../../pki/fingerprint.js'
 import { type Certificate, readPemCertificate } from '../../pki/read-certificate.js'
 import type { Clock } from '../../ports.js'
 import { statusOfBackup } from '../backup/age.js'
-import type { ShownCertificate, ShowPkiResult } from '../show/show-pki.js'
+import type { ShowPkiResult } from '../show/show-pki.js'
 import { interruptedIn, missingFiles } from './status-completeness.js'
 import { statusOfRegister } from './status-register.js'
 import { type CertificateStatus, type PkiStatus, type PkiStatusResult, withDue } from './status-report.js'
@@ -169,10 +169,6 @@ function statusOf(
   const ca = { disabled: standing === 'disabled', revoked: standing === 'revoked' }
   const keyAndDates = { publicKey: fingerprintOf(spki), notBefore, notAfter, daysLeft }
   return { role, file, subject, serial, fingerprint, ...keyAndDates, state, notYetValid, ...ca }
-}
-
-function standingOfShown({ disabled, revoked }: ShownCertificate): CaStanding {
-  return revoked ? 'revoked' : disabled ? 'disabled' : 'accepted'
 }
 
 function problemOf(file: string | null, error: unknown): PkiStatus['problems'][number] {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { loggedRegisterIfReadable } from '../../audit-log/logged-register.js'
+import { counted } from '../../counted.js'
 import { copyDeviceRegister, openDeviceRegister, type RegisterPorts } from '../../devices/open.js'
 import { DEVICE_REGISTER } from '../../directory/names.js'
 import { FpkiError } from '../../errors.js'
@@ -65,7 +66,9 @@ async function collectFrom(
 ): Promise<CollectedRegister> {
   const certificates = await countOf(path, ports)
   if (isIncluded) return copyRegister(directory, path, maxBytes, ports)
-  const notes = [`The device register ${DEVICE_REGISTER} (${certificates} certificates) was left out as requested.`]
+  const notes = [
+    `The device register ${DEVICE_REGISTER} (${counted(certificates, 'certificate')}) was left out as requested.`,
+  ]
   return { entry: null, facts: { certificates, included: false }, notes }
 }
 

@@ -131,12 +131,12 @@ function codes({ protection, key: onPaper, shareLines }: Sheet): string {
 
 /** Each step as HTML. */
 function recoverySteps(protection: Protection): readonly string[] {
-  const typed =
-    protection.kind === 'share'
-      ? `the lines of the key from one sheet and the lines of the share from ${protection.threshold} sheets`
-      : 'the lines above'
+  const isShare = protection.kind === 'share'
+  const typed = isShare
+    ? `the lines of the key from one sheet and the lines of the share from ${protection.threshold} sheets`
+    : 'the lines above'
   return [
-    `Type ${typed} into a file, or scan the QR codes into it.`,
+    `Type ${typed} into a file, or scan the QR code${isShare ? 's' : ''} into it.`,
     'Case, spaces, O for 0 and I for 1 do not matter, and each line ends with a checksum.',
     `<code>fpki ca paper --restore FILE --cert factory_ca.pem --out factory_ca.key</code> names each line with a typing error, and checks the key against the certificate.`,
     `fpki is the npm package <code>fpki@${VERSION}</code>: keep a copy of it with the certificate.`,

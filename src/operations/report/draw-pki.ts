@@ -1,4 +1,5 @@
 import type { RegisterPorts } from '../../devices/open.js'
+import { standingOfShown } from '../../directory/ca-standing.js'
 import { inspectDirectory } from '../../directory/inspect.js'
 import { rfc3339 } from '../../pki/describe.js'
 import type { DurableFiles } from '../../ports.js'
@@ -38,13 +39,12 @@ export async function hierarchyOfShown(
   const at = { now: ports.clock(), warnDays }
   const inDirectory = directory === null ? [] : await certificatesIn(directory, at, ports.files)
   const names = new Map(inDirectory.toReversed().map(({ fingerprint, name }) => [fingerprint, name]))
-  const { root, tls, estTls, deviceCas } = shown
-  const all = [root, tls, estTls, ...deviceCas].filter((one) => one !== null)
+  const { root, tls, estTls, deviceCas, refusedCas } = shown
+  const all = [root, tls, estTls, ...deviceCas, ...refusedCas].filter((one) => one !== null)
   const inApi = all.map((facts) => {
-    const { role, disabled, fingerprint } = facts
+    const { role, fingerprint } = facts
     const name = names.get(fingerprint) ?? ROLE_NAMES[role]
-    const standing = disabled ? ('disabled' as const) : ('accepted' as const)
-    return hierarchyCertificateOf(facts, { role, name, current: true, standing }, at)
+    return hierarchyCertificateOf(facts, { role, name, current: true, standing: standingOfShown(facts) }, at)
   })
   const listed = new Set(inApi.map(({ fingerprint }) => fingerprint))
   // The Factory API has neither.

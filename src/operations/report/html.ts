@@ -138,7 +138,7 @@ function timeline({ at, rows }: Extract<Block, { kind: 'timeline' }>): string {
     ].join('\n')
   }
   return [
-    `<p class="muted">The bars are on one scale; the upright line is the time of the report, ${dateOf(at)}.</p>`,
+    `<p class="muted">The bars are on one scale; the vertical line is the time of the report, ${dateOf(at)}.</p>`,
     `<p class="scale muted"><span>${scale.begin}</span><span>${scale.end}</span></p>`,
     `<ol class="timeline">\n${rows.map(item).join('\n')}\n</ol>`,
   ].join('\n')

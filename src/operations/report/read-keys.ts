@@ -3,7 +3,7 @@ import { isKeyFile, PKI_FILES } from '../../directory/names.js'
 import { keyFileOf } from '../../directory/pki-files.js'
 import type { TokenKeyRef } from '../../directory/records.js'
 import { FpkiError } from '../../errors.js'
-import { isEmbeddedApi } from '../../factory/embedded/index.js'
+import { embeddedStateDirectory } from '../../factory/embedded/index.js'
 import { tokenKeyName } from '../../keystore/labels.js'
 import { isEncryptedKey } from '../../signer/key-pem.js'
 import type { Finding } from '../audit/verify/finding.js'
@@ -57,8 +57,8 @@ async function holderOf({ role, name }: ReportCertificate, directory: InspectedD
 
 /** The embedded Factory API makes these keys on the disk, and keeps them there. */
 function inApi(place: 'factory-api' | 'gateway', operator: string, { state }: InspectedDirectory): Holder {
-  const api = state?.api ?? ''
-  const where = isEmbeddedApi(api) ? `; an unencrypted file of the Factory API ${api}` : ''
+  const folder = embeddedStateDirectory(state?.api ?? '')
+  const where = folder === null ? '' : `; an unencrypted file of the embedded Factory API in ${folder}`
   return { place, text: `${operator}${where}`, ...NOWHERE }
 }
 

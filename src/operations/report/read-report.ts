@@ -51,14 +51,15 @@ export async function readReport(options: ReadReportOptions, ports: RegisterPort
   const checked = { directory: path, factory: options.factory ?? recorded, warnDays, register: 'skip' as const }
   const audit = await verifyPki(checked, { ...frozen, api: null, access: null })
   const keys = await readKeys(directory, certificates, audit.findings)
+  const rootKey = keys.find(({ certificate }) => certificate === PKI_FILES.rootCertificate)
+  const isElsewhere = rootKey?.place === 'unknown' && rootKey.file === null
   // The audit tests keys in files that are not encrypted.
-  const isTested = keys.some(
-    ({ certificate, place, file }) =>
-      certificate === PKI_FILES.rootCertificate && (place === 'file' || (place === 'unknown' && file !== null)),
-  )
+  const isTested = rootKey?.place === 'file' || (rootKey?.place === 'unknown' && !isElsewhere)
   const ofAudit = audit.findings.flatMap((one) => {
     if (one.code !== 'root-key.skipped') return [one]
-    return isTested ? [] : [untested(one, path)]
+    return isTested
+      ? []
+      : [untested(one, path, isElsewhere ? `it is ${rootKey.text}` : 'a report uses no passphrase and no token')]
   })
   const findings = [...ofAudit, ...ofRegister]
   return {
@@ -81,8 +82,8 @@ export async function readReport(options: ReadReportOptions, ports: RegisterPort
 }
 
 /** As nobody asked for the root key to be tested, this is no warning. */
-function untested(skipped: Finding, path: string): Finding {
-  const message = 'The root key was not tested: a report uses no passphrase and no token.'
+function untested(skipped: Finding, path: string, why: string): Finding {
+  const message = `The root key was not tested: ${why}.`
   return { ...skipped, status: 'notice', message, hint: `Test it with \`fpki ca verify ${shellWord(path)}\`.` }
 }
 

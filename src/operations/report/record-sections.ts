@@ -34,7 +34,7 @@ export function logBlocks({ auditLog, kit }: PkiReport): readonly Block[] {
 }
 
 /** Devices, lines and the audit log go on without a change of the PKI. */
-const UNCHANGED = 'none of keys and certificates by fpki; devices and the audit log are not considered'
+const UNCHANGED = 'fpki has changed no keys or certificates; devices and the audit log are not considered'
 
 /** The newest backup, and when it was last proven. */
 export function backupBlocks({ backup, kit, directory }: PkiReport): readonly Block[] {
@@ -52,7 +52,7 @@ export function backupBlocks({ backup, kit, directory }: PkiReport): readonly Bl
       'Last proof',
       { text: describeProof(backup, (time) => time), ...(backup.provedAt === null ? { style: 'expiring' } : {}) },
     ],
-    ['Changes since', outdated ? { text: 'the PKI has changed since', style: 'expiring' } : { text: UNCHANGED }],
+    ['Changes since', outdated ? { text: 'the PKI has changed', style: 'expiring' } : { text: UNCHANGED }],
   ]
   return [{ kind: 'facts', facts }]
 }

@@ -41,7 +41,7 @@ function sectionsOf(report: PkiReport): readonly Section[] {
 
 /** Nobody reads keys for a report, so that it can say no more. */
 const KEYS_SCOPE =
-  'As the PKI directory has and records it. Copies elsewhere, such as backups, are not listed. No passphrase was used, and no token was opened.'
+  'According to the files and records of the PKI directory. Copies elsewhere, such as backups, are not listed. No passphrase was used, and no token was opened.'
 
 function keyTable({ keys }: PkiReport): Block {
   const rows = keys.map((key): readonly Cell[] => [

@@ -34,7 +34,7 @@ export function plannedSteps({ directory, start, rolloutDays, renewalDays, devic
   const at = shellWord(directory)
   const updated = after(start, rolloutDays)
   const renewed = after(updated, renewalDays)
-  const all = devices === null ? 'all devices' : `all ${devices} devices in the device register`
+  const all = devices === null ? 'all devices' : `all devices (${devices} in the device register)`
   const others = devices === null ? '' : ' The register knows only those that fpki issued.'
   const steps: readonly (Omit<PlannedStep, 'from' | 'until'> & { readonly days: readonly [Date, Date] })[] = [
     {

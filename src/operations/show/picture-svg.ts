@@ -1,4 +1,5 @@
 import { slicesOf } from '../../chunks.js'
+import { counted } from '../../counted.js'
 import { escapeMarkup } from '../../printable.js'
 import type { Hierarchy, HierarchyCertificate, HierarchyLine } from './hierarchy.js'
 import { pictureStyle } from './palette.js'
@@ -70,7 +71,9 @@ function notesOf(lines: readonly HierarchyLine[], max: number | null): readonly 
   const notes = shown.map((line) => ({ title: `line ${line.name}`, note: lineText(line) }))
   const left = lines.slice(shown.length)
   const devices = left.reduce((sum, line) => sum + line.devices, 0)
-  return left.length === 0 ? notes : [...notes, { title: `${left.length} more lines`, note: `${devices} devices` }]
+  return left.length === 0
+    ? notes
+    : [...notes, { title: counted(left.length, 'more line'), note: counted(devices, 'device') }]
 }
 
 function heightOf({ lines }: Cell): number {

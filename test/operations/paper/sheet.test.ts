@@ -27,6 +27,8 @@ describe('a sheet', () => {
   ])('is marked %s, and has fields to fill in', (mark, protection) => {
     const text = html('acme', protection)
     expect(text.match(/(?<=<p class="mark">)[^<]*/g)).toEqual([mark])
+    const codes = text.match(/<figure/g)?.length === 1 ? 'the QR code' : 'the QR codes'
+    expect(text).toContain(`or scan ${codes} into it.`)
     for (const field of ['Holder', 'Witness', 'Envelope', 'Date']) expect(text).toContain(`<p>${field}</p>`)
   })
 

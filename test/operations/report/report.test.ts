@@ -187,11 +187,11 @@ describe('the report on a PKI', () => {
       { certificate: 'old.pem', place: 'file', file: 'old.key', publicKey: null },
     ])
     expect(report.keys[1]?.text).toMatch(
-      /^operator of the device gateway; an unencrypted file of the Factory API embedded \(\//,
+      /^operator of the device gateway; an unencrypted file of the embedded Factory API in \//,
     )
   })
 
-  test('says that a root key was not tested that is encrypted', async () => {
+  test('says that a root key was not tested that is encrypted or missing', async () => {
     const pki = await copiedPki()
     const codes = async () => (await reportOn(pki.directory)).findings.map(({ code, status }) => [code, status])
     expect((await codes()).flat()).not.toContain('root-key.skipped')
@@ -200,6 +200,11 @@ describe('the report on a PKI', () => {
     const encrypted = await output('openssl', ['pkcs8', '-topk8', '-in', pki.path('local-ca.key'), ...pass])
     await put(pki.path('factory_ca.key'), encrypted)
     expect(await codes()).toContainEqual(['root-key.skipped', 'notice'])
+    const message = async () =>
+      (await reportOn(pki.directory)).findings.find(({ code }) => code === 'root-key.skipped')?.message
+    expect(await message()).toBe('The root key was not tested: a report uses no passphrase and no token.')
+    await rm(pki.path('factory_ca.key'))
+    expect(await message()).toBe('The root key was not tested: it is not in this directory, and no token is recorded.')
   })
 
   test('has the factory of the directory, and finds that it is not the one of an option', async () => {
@@ -210,10 +215,38 @@ describe('the report on a PKI', () => {
     expect(report.findings.map(({ code }) => code)).toContain('profile.factory')
   })
 
+  test('has the head of the audit log and its signature, which OpenSSL verifies', async () => {
+    const pki = await copiedPki()
+    const markdown = renderReport(await reportOn(pki.directory), 'md')
+    const fact = (name: string) =>
+      new RegExp(`^- ${name}: (?:up to line )?\`?([\\w+/=]+)`, 'm').exec(markdown)?.[1] ?? ''
+    const at = (name: string) => join(pki.home.path, name)
+    const hash = fact('SHA-256 of that line')
+    const lines = (await readFile(pki.path('.fpki/log.jsonl'), 'utf8')).trimEnd().split('\n')
+    await writeFile(at('line'), lines[Number(fact('Signed by the root')) - 1] ?? '')
+    expect((await output('sha256sum', [at('line')])).slice(0, 64)).toBe(hash)
+    await writeFile(at('signed'), `fpki audit-log 1\n${fact('Signed by the root')}\n${hash}\n`)
+    await writeFile(at('sig'), Buffer.from(fact('Signature \\(DER, base64\\)'), 'base64'))
+    await writeFile(at('root.pub'), await x509(pki.path('factory_ca.pem'), '-pubkey'))
+    const words = ['dgst', '-sha256', '-verify', at('root.pub'), '-signature', at('sig'), at('signed')]
+    expect(await output('openssl', words)).toBe('Verified OK\n')
+  })
+
+  test('has the date of the last proof of a backup', async () => {
+    const pki = await backedUpPki()
+    const proof = async () => /^- Last proof: (.*)$/m.exec(renderReport(await reportOn(pki.directory), 'md'))?.[1]
+    expect(await proof()).toBe('never checked')
+    const path = pki.path('.fpki/backup.json')
+    await editJson(path, (backup) => ({ ...backup, provedAt: '2098-02-03T04:05:06Z' }))
+    expect(await proof()).toBe('checked 2098-02-03T04:05:06Z')
+    await editJson(path, (backup) => ({ ...backup, rootKeyUnproven: 'in-token' }))
+    expect(await proof()).toBe('checked 2098-02-03T04:05:06Z, except for the root key, which is in a token')
+  })
+
   test('does not say that nothing has changed since a backup, where it cannot know', async () => {
     const pki = await backedUpPki()
     const markdown = renderReport(await reportOn(pki.directory), 'md')
-    expect(markdown).toContain('- Changes since: none of keys and certificates by fpki; devices')
+    expect(markdown).toContain('- Changes since: fpki has changed no keys or certificates; devices')
   })
 
   test('with everything wrong is a report all the same', async () => {

@@ -1,4 +1,5 @@
 import { namedFactory } from '../../../config/settings.js'
+import { counted } from '../../../counted.js'
 import { FpkiError } from '../../../errors.js'
 import { thisMachine } from '../../../machine/index.js'
 import type { Machine } from '../../../machine/machine.js'
@@ -98,7 +99,7 @@ export function summary(backup: BackupPkiResult, io: Io, withPassphrase = true):
     style(io, 'bold', `Backed up the PKI of the factory ${factory} to ${printable(file)}`, 'stdout'),
     `  ${files} files, ${Math.ceil(size / 1024)} kB, SHA-256 ${sha256}`,
     `  Contains ${printable(directory)}${embedded ? ' and the state of the embedded Factory API' : ''}`,
-    ...(devices?.included ? [`  Contains the device register: ${devices.certificates} certificates`] : []),
+    ...(devices?.included ? [`  Contains the device register: ${counted(devices.certificates, 'certificate')}`] : []),
     ...notHeld.map((sentence) => `  Not included: ${printable(sentence)}`),
     `  Decrypted and compared: identical. Store it offline, apart from ${withPassphrase ? 'its passphrase' : 'the keys of its recipients'}.`,
     '',

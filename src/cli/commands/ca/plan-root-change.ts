@@ -46,7 +46,7 @@ function asText(plan: PlanRootChangeResult): string {
     `  root valid until ${dateOf(root.notAfter)}; ${devices === null ? 'no device register' : `${counted(devices, 'device')} in the device register`}`,
     late
       ? `  TOO LATE: to be complete before the root ends, it had to start by ${dateOf(latestStart)}; renew the root first`
-      : `  it must start by ${dateOf(latestStart)} to be complete before the root ends`,
+      : `  the change must start by ${dateOf(latestStart)} to be complete before the root ends`,
     ...steps.flatMap(({ kind, from, until, what, commands }, at) => [
       '',
       `${at + 1}. ${from === until ? dateOf(from) : `${dateOf(from)} to ${dateOf(until)}`}: ${kind}`,

@@ -1,5 +1,6 @@
 import { counted } from '../../../counted.js'
 import { dateOf } from '../../../day.js'
+import { thisMachine } from '../../../machine/index.js'
 import { ROLE_NAMES } from '../../../operations/certificate-roles.js'
 import { type CertificateState, isUnverified, stateText } from '../../../operations/show/hierarchy.js'
 import type { ShownCertificate, ShowPkiResult } from '../../../operations/show/show-pki.js'
@@ -19,7 +20,7 @@ const PURPOSES: Readonly<Record<ShownCertificate['role'], string>> = {
 
 /** A PKI as text: the hierarchy as a tree, then every certificate. */
 export function pretty(pki: ShowPkiResult, io: Io): string {
-  const { factory, api, root, changeMeta } = pki
+  const { factory, api, root, deviceCas, changeMeta } = pki
   const below = belowRoot(pki)
   const lines = [
     `Factory ${printable(factory)} (Factory API: ${printable(api)})`,
@@ -29,7 +30,7 @@ export function pretty(pki: ShowPkiResult, io: Io): string {
     '',
     ...tree(root, below, io),
     '',
-    ...[root, ...below].map((certificate) => prettyCertificate(certificate, io)),
+    ...[root, ...below].map((certificate) => prettyCertificate(certificate, io, deviceCas.includes(certificate))),
     ...disabledSerials(pki),
   ]
   return lines.join('\n')
@@ -57,9 +58,10 @@ function shortCertificate(certificate: ShownCertificate, io: Io): string {
   return `${[`${title}${mark(certificate, io)}`, ...rows.map(([name, value]) => `  ${name.padEnd(9)}${value}`)].join('\n')}\n`
 }
 
-/** One certificate as text, with its role as heading. */
-export function prettyCertificate(certificate: ShownCertificate, io: Io): string {
-  return [style(io, 'bold', titleOf(certificate), 'stdout'), ...fields(certificate, io), ''].join('\n')
+/** One certificate as text, with its role as heading. `isAccepted`: the Factory API lists it as a device CA. */
+export function prettyCertificate(certificate: ShownCertificate, io: Io, isAccepted = false): string {
+  const state = ['State', stateRow(certificate, io, isAccepted)] as const
+  return [style(io, 'bold', titleOf(certificate), 'stdout'), ...fields(certificate, state, io), ''].join('\n')
 }
 
 function tree(root: ShownCertificate, below: readonly ShownCertificate[], io: Io): readonly string[] {
@@ -72,9 +74,9 @@ function tree(root: ShownCertificate, below: readonly ShownCertificate[], io: Io
   return [leaf('', root), ...below.map((certificate, index) => leaf(branch(index), certificate))]
 }
 
-/** There may be several local CAs of one subject: their files tell them apart. */
+/** There may be several local CAs of one subject: their files tell them apart, also from one without a file. */
 function nameOf({ role, file }: ShownCertificate): string {
-  return role === 'local-ca' && file !== null && file !== 'local-ca.pem' ? printable(file) : ROLE_NAMES[role]
+  return role === 'local-ca' && file !== null ? printable(file) : ROLE_NAMES[role]
 }
 
 function titleOf(certificate: ShownCertificate): string {
@@ -86,30 +88,35 @@ function isDeviceCa({ role }: ShownCertificate): boolean {
   return role === 'online-ca' || role === 'local-ca'
 }
 
-/** As in pictures, of which it has only what is not a matter of time; null: none of these. */
-function stateOf(certificate: ShownCertificate): CertificateState | null {
+/** As in pictures, except for what {@link remaining} says; null: none of these. */
+function stateOf(certificate: ShownCertificate, io: Io): CertificateState | null {
   if (certificate.revoked) return 'revoked'
   if (isUnverified(certificate)) return 'unverified'
-  return certificate.disabled ? 'disabled' : null
+  if (certificate.disabled) return 'disabled'
+  const now = thisMachine(io.machine).clock()
+  return now.getTime() < Date.parse(certificate.notBefore) ? 'not-yet-valid' : null
 }
 
 /** The state after two spaces, in colour on a terminal; nothing for a certificate in use. */
 function mark(certificate: ShownCertificate, io: Io): string {
-  const state = stateOf(certificate)
+  const state = stateOf(certificate, io)
   if (state === null) return ''
   return `  ${style(io, state === 'disabled' ? 'yellow' : 'red', stateText({ ...certificate, state }), 'stdout')}`
 }
 
-function stateRow(certificate: ShownCertificate, io: Io): string {
+function stateRow(certificate: ShownCertificate, io: Io, isAccepted: boolean): string {
   const { disabled, revoked } = certificate
-  return `${mark(certificate, io).trim()}${disabled || revoked ? ': the gateway refuses its devices' : ''}`
+  const state = mark(certificate, io).trim()
+  // The directory has recorded a revocation that the Factory API does not have.
+  if (revoked && isAccepted && !disabled) return `${state}, but the Factory API accepts its devices`
+  return `${state}${disabled || revoked ? ': the gateway refuses its devices' : ''}`
 }
 
-function fields(certificate: ShownCertificate, io: Io): readonly string[] {
+function fields(certificate: ShownCertificate, state: readonly [string, string], io: Io): readonly string[] {
   const { subjectEncodings, pathLenConstraint } = certificate
   const pathLen = pathLenConstraint === null ? '' : `, path length ${pathLenConstraint}`
   const rows: readonly (readonly [string, string])[] = [
-    ['State', stateRow(certificate, io)],
+    state,
     ['Subject', `${printable(certificate.subject)}  (${[...new Set(subjectEncodings)].join(', ')})`],
     ['Issuer', `${printable(certificate.issuer)}  (${signatureState(certificate, io)})`],
     ['Serial', certificate.serialHex],
@@ -145,10 +152,12 @@ function disabledSerials({ disabledCaSerials }: ShowPkiResult): readonly string[
   ]
 }
 
-function remaining({ daysLeft, notAfter }: ShownCertificate, io: Io): string {
-  if (daysLeft < 0) return style(io, 'red', `EXPIRED on ${dateOf(notAfter)}`, 'stdout')
-  const left = `${counted(daysLeft, 'day')} left`
-  return daysLeft < WARN_DAYS ? style(io, 'yellow', left, 'stdout') : left
+/** The time that is left; in the words of pictures when it is over or nearly so. */
+function remaining(certificate: ShownCertificate, io: Io): string {
+  const { daysLeft } = certificate
+  if (daysLeft < 0) return style(io, 'red', stateText({ ...certificate, state: 'expired' }), 'stdout')
+  if (daysLeft < WARN_DAYS) return style(io, 'yellow', stateText({ ...certificate, state: 'expiring' }), 'stdout')
+  return `${counted(daysLeft, 'day')} left`
 }
 
 function colons(hex: string | null): string {

@@ -93,7 +93,7 @@ function isSame(local: Certificate | null, remote: Certificate | null): boolean 
 
 /** A replaced online-ca is still active, and its file is a `.bak`. */
 function checkRemoteCa(
-  { certificates, earlier }: AuditContext,
+  { certificates, earlier, directory }: AuditContext,
   ca: Certificate,
   disabled: readonly string[],
 ): readonly Finding[] {
@@ -102,6 +102,12 @@ function checkRemoteCa(
   const name = local?.file ?? `${formatName(ca.subject)}, serial ${serialToHex(ca.serialNumber)}`
   if (local === undefined && !isReplaced) {
     return [failed('api.no-file', null, `The Factory API accepts the device CA ${name}, which has no file here.`)]
+  }
+  // Somebody may have uploaded it again, or gone back to an earlier state of the Factory API.
+  if (standingOf(directory.state, ca.serialNumber) === 'revoked') {
+    const text = `The Factory API accepts the device CA ${name}, which was revoked.`
+    const command = `fpki ca revoke-device-ca ${shellWord(directory.path)} --ca-serial ${serialToHex(ca.serialNumber)}`
+    return [failed('api.not-revoked', local?.file ?? null, text, `Revoke it again with \`${command}\`.`)]
   }
   const isDisabled = disabled.includes(ca.serialNumber.toString())
   return isDisabled ? [failed('api.disabled', local?.file ?? null, `The device CA ${name} is disabled.`)] : []

@@ -156,6 +156,11 @@ export const CODES = {
     means: 'a device CA that has a file here was revoked',
     hint: 'Move its file away when it is no longer needed.',
   },
+  'api.not-revoked': {
+    status: 'failure',
+    means: 'the Factory API accepts devices of a CA that was revoked',
+    hint: 'Revoke it again.',
+  },
   'api.disabled': {
     status: 'warning',
     means: 'a device CA is disabled, so the gateway rejects its devices',

@@ -1,4 +1,5 @@
 import type { LoggedRegister } from '../../../audit-log/records.js'
+import { counted } from '../../../counted.js'
 import { DAY } from '../../../day.js'
 import { ALL_DEVICES, type DeviceRegister } from '../../../devices/register.js'
 import { DEVICE_REGISTER } from '../../../directory/names.js'
@@ -52,7 +53,7 @@ async function checkRegister(
     ...(await expiryFindings(register, context)),
   ]
   const { devices, production } = await register.count(ALL_DEVICES)
-  const text = `The device register has ${head.certificates} certificates of ${devices} devices (${production} in production).`
+  const text = `The device register has ${counted(head.certificates, 'certificate')} of ${counted(devices, 'device')} (${production} in production).`
   return findings.length > 0 ? findings : [passed('devices', text)]
 }
 
@@ -103,6 +104,6 @@ async function expiryFindings(register: DeviceRegister, { now, warnDays }: Audit
   const before = now.getTime() + warnDays * DAY
   const { devices } = await register.count({ ...ALL_DEVICES, expiringBefore: before })
   if (devices === 0) return []
-  const message = `The certificates of ${devices} devices expire before ${rfc3339(new Date(before))}.`
+  const message = `The certificates of ${counted(devices, 'device')} expire before ${rfc3339(new Date(before))}.`
   return [failed('devices.expiring', DEVICE_REGISTER, message)]
 }

@@ -57,6 +57,11 @@ test.each([
     // Its second run would renew the renewed root.
     if (command !== 'ca renew-root' || !isFinished(disk, command)) await run(disk)
     disk.losePower()
+    if (!isFinished(disk, command)) {
+      // The end of the first run was not on the disk yet.
+      await run(disk)
+      disk.losePower()
+    }
     expectKept(before, disk, point)
     if (command === 'ca renew-root') expectLogged(disk)
     expect(essence(disk), point).toBe(undisturbed)

@@ -1,4 +1,5 @@
 import type { LoggedRegister } from '../../audit-log/records.js'
+import { counted } from '../../counted.js'
 import type { RegisterHead } from '../../devices/register.js'
 import { shellWord } from '../../shell-word.js'
 
@@ -30,14 +31,14 @@ export function registerAgeProblem(
 ): RegisterAgeProblem | null {
   if (logged === null) return null
   if (head?.id !== logged.id && logged.store !== undefined) return elsewhere(head, logged.store)
-  const had = `with ${logged.certificates} certificates`
+  const had = `with ${counted(logged.certificates, 'certificate')}`
   if (head === null) return problem('missing', `The device register is missing; the audit log mentions one ${had}.`)
   if (head.id !== logged.id)
     return problem('other', `The device register is another one than the audit log mentions (${had}).`)
   if (head.certificates >= logged.certificates) return null
   return problem(
     'older',
-    `The device register is older than the audit log: it has ${head.certificates} certificates, and had ${logged.certificates}.`,
+    `The device register is older than the audit log: it has ${counted(head.certificates, 'certificate')}, and had ${logged.certificates}.`,
   )
 }
 

@@ -113,7 +113,12 @@ async function startListening(app: FastifyInstance, { host, port }: Address, opt
     const code = systemErrorCode(cause)
     if (code === null || code.startsWith('FST_')) throw cause
     const text = `Cannot listen on ${addressText({ host, port })}: ${LISTEN_PROBLEMS[code] ?? code}.`
-    throw new FpkiError('ERR_USAGE', text, 'Use another address HOST:PORT.', { cause, option })
+    // Often the same service, which is running already.
+    const hint =
+      code === 'EADDRINUSE'
+        ? `Stop what listens there (\`ss -ltnp 'sport = :${port}'\` shows it), or use another address HOST:PORT.`
+        : 'Use another address HOST:PORT.'
+    throw new FpkiError('ERR_USAGE', text, hint, { cause, option })
   }
 }
 

@@ -1,7 +1,8 @@
 import { FpkiError } from '../errors.js'
 import type { TokenPorts } from '../factory/embedded/tokens.js'
+import { rfc3339 } from '../pki/describe.js'
 import { provesPossession } from '../pki/possession.js'
-import { readPemCertificates } from '../pki/read-certificate.js'
+import { type Certificate, readPemCertificates } from '../pki/read-certificate.js'
 import type { Progress, Signer } from '../ports.js'
 import { type OwnPlace, ownIdentity, type ServerIdentity } from './own-certificate.js'
 
@@ -52,14 +53,16 @@ export async function tlsIdentity(
 
 /**
  * Reads the key and the certificate of a server (--tls-cert, --tls-key). Throws as readKeyPair, and ERR_BAD_CERTIFICATE for a
- * certificate that is not for servers: clients would refuse it (RFC 5280, 4.2.1.12).
+ * certificate that is not for servers: clients would refuse it (RFC 5280, 4.2.1.12). One that is not valid now is a warning,
+ * because the clock of this machine may be wrong.
  */
 export async function readServerKeyPair(
   paths: KeyPairFiles,
-  ports: Pick<TlsPorts, 'files' | 'keys'>,
+  ports: Pick<TlsPorts, 'files' | 'keys' | 'clock' | 'progress'>,
 ): Promise<ServerIdentity> {
   const identity = await readKeyPair(paths, 'Check --tls-cert and --tls-key.', ports)
   const [own] = readPemCertificates(identity.certificate, paths.certificate)
+  if (own !== undefined) warnOfValidity(own, paths.certificate, ports)
   const purposes = own?.parsedExtensions.extKeyUsage ?? null
   if (purposes === null || purposes.some((one) => FOR_SERVERS.includes(one))) return identity
   throw new FpkiError(
@@ -67,6 +70,17 @@ export async function readServerKeyPair(
     `${paths.certificate} is not the certificate of a server: its extKeyUsage has no serverAuth.`,
     'Pass the certificate of a server (--tls-cert).',
   )
+}
+
+function warnOfValidity(
+  { notBefore, notAfter }: Certificate,
+  path: string,
+  { clock, progress }: Pick<TlsPorts, 'clock' | 'progress'>,
+): void {
+  const now = clock()
+  const hint = 'so clients refuse it: check the clock, or pass another certificate (--tls-cert).'
+  if (now > notAfter) progress.warn(`${path} has expired (${rfc3339(notAfter)}), ${hint}`)
+  if (now < notBefore) progress.warn(`${path} is not valid before ${rfc3339(notBefore)}, ${hint}`)
 }
 
 /** The second is anyExtendedKeyUsage. */

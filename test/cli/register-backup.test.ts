@@ -292,6 +292,15 @@ test('nothing is issued with a register that lacks what the audit log mentions, 
     const before = await content()
     for (const words of [[], ['--dry-run']])
       expect(await issue(...words)).toMatchObject({ status: 6, stdout: '', stderr: expect.stringContaining(message) })
+    // EST would make the register of its first devices.
+    const est = await run('devices', 'serve', directory, '--est', '127.0.0.1:0')
+    expect(est).toMatchObject({ status: 6, stderr: expect.stringContaining(message) })
+    if (file === null)
+      for (const words of [
+        ['devices', 'list', directory],
+        ['lines', 'create', directory, 'another'],
+      ])
+        expect(await run(...words)).toMatchObject({ status: 6, stderr: expect.stringContaining(message) })
     expect(await content()).toEqual(before)
   }
   // A register at another place may be a new one.

@@ -65,7 +65,7 @@ const BACKGROUND = [
 
 /** nginx before two instances, with the file that fpki ships and the ports of the test. */
 const REGISTRATION_NGINX = [
-  'sed "s/8445/$third/; s/8446/$fourth/; s/8444/127.0.0.1:$fifth/" "$(dirname "$guide")/../deploy/nginx/fpki-registration.conf" > stream.conf',
+  'sed "s/8451/$third/; s/8452/$fourth/; s/8444/127.0.0.1:$port/" "$(dirname "$guide")/../deploy/nginx/fpki-registration.conf" > stream.conf',
   '{ [ ! -e /usr/lib/nginx/modules/ngx_stream_module.so ] || echo "load_module /usr/lib/nginx/modules/ngx_stream_module.so;"',
   'echo "pid $HOME/nginx.pid; events {} include $HOME/stream.conf;"; } > nginx.conf',
   'nginx() { command nginx -p "$HOME" -e "$HOME/error.log" -c "$HOME/nginx.conf"; }',
@@ -165,7 +165,7 @@ export const GUIDES: Readonly<Record<string, Guide>> = {
   },
   'docs/registration.md': {
     begins: 'empty',
-    ports: { 8444: 'port', 8080: 'other', 8445: 'third', 8446: 'fourth', 8447: 'fifth', 9101: 'status' },
+    ports: { 8444: 'port', 8080: 'other', 8451: 'third', 8452: 'fourth', 9101: 'status', 9104: 'fifth' },
     instead: [
       ...['serve', 'relay', 'serve', 'serve'].map(
         (word) => [`\nfpki devices ${word}`, `\nbackground devices ${word}`] as const,
@@ -174,6 +174,7 @@ export const GUIDES: Readonly<Record<string, Guide>> = {
     ],
     before: [
       ['fpki ca create', BACKGROUND],
+      ['fpki devices serve "$HOME/acme" --register 127.0.0.1:8451', "stop; running=''"],
       ['nginx\n', REGISTRATION_NGINX],
     ],
     notHere: [
@@ -185,18 +186,18 @@ export const GUIDES: Readonly<Record<string, Guide>> = {
   },
   'docs/renewal.md': {
     begins: 'empty',
-    ports: { 8445: 'port', 9101: 'status' },
+    ports: { 8445: 'port', 9102: 'status' },
     instead: [['\nfpki devices serve', '\nbackground devices serve']],
     before: [['fpki ca create', BACKGROUND]],
   },
   'docs/ocsp.md': {
     begins: 'with a PKI',
-    ports: { 8446: 'port', 9101: 'status' },
+    ports: { 8446: 'port', 9103: 'status' },
     instead: [
       ['\nfpki devices serve', '\nbackground devices serve'],
       ['/client.pem\n', "/client.pem > answer\ngrep '/client.pem: good$' answer\n"],
     ],
-    before: [['fpki devices issue', `${BACKGROUND}\necho 5f0e1c2d-0000-4000-8000-000000000001 > uuids.txt`]],
+    before: [['echo', BACKGROUND]],
   },
   'docs/from-registration-ref.md': {
     begins: 'with a PKI',

@@ -1,6 +1,7 @@
 import { counted } from '../../counted.js'
 import type { Line } from '../../devices/register.js'
 import type { LifeCounts } from '../../devices/renewal.js'
+import { requireCurrentRegister } from '../devices/issue/require-current.js'
 import { noRegister, openRegister, registerPlace } from '../devices/open-register.js'
 import type { OcspService } from '../ocsp/model.js'
 import { type OcspOptions, ocspOn } from '../ocsp/open-ocsp.js'
@@ -99,7 +100,8 @@ export async function openDeviceServices(
 async function makeRegister(options: DeviceServicesOptions, ports: RegistrationPorts): Promise<void> {
   const place = registerPlace(options)
   if ('url' in place || (await ports.files.kindOf(place.path)) !== null) return
-  // Nothing is made in what is not a PKI directory.
-  await openPki(ports.files, options.directory, options.factory)
+  // Nothing is made in what is not a PKI directory, or in the place of a register that is missing.
+  const { directory } = await openPki(ports.files, options.directory, options.factory)
+  await requireCurrentRegister(directory, null, options)
   await (await openRegister(options, ports)).close()
 }

@@ -67,6 +67,12 @@ export async function openRegister(choice: RegisterChoice, ports: RegisterPorts)
   return openDeviceRegister({ ...openToWrite(registerPlace(choice)), rootKey }, ports)
 }
 
+/** As {@link openRegister}. Throws ERR_BAD_FILE when the register that the audit log mentions is missing: only an import replaces it. */
+export async function openRegisterUnlessLost(choice: RegisterChoice, ports: RegisterPorts): Promise<DeviceRegister> {
+  if (!(await exists(registerPlace(choice), ports))) await requireNotLost(choice, ports)
+  return openRegister(choice, ports)
+}
+
 /** Opens the register for reading; null when its file does not exist. Creates and changes nothing. */
 export async function openRegisterToRead(choice: RegisterChoice, ports: RegisterPorts): Promise<DeviceRegister | null> {
   const place = registerPlace(choice)
@@ -112,9 +118,20 @@ async function requireNotElsewhere({ directory, store }: RegisterChoice, { files
   if (problem?.kind === 'elsewhere') throw new FpkiError('ERR_STORE_MOVED', problem.message, problem.hint)
 }
 
-/** Throws ERR_STORE_MOVED when the register in use is elsewhere, otherwise ERR_NOT_INITIALIZED. */
-export async function noRegister(choice: RegisterChoice, ports: RegisterPorts): Promise<never> {
+/** Throws ERR_STORE_MOVED as well, and ERR_BAD_FILE when the audit log mentions a register, which is missing. */
+async function requireNotLost(choice: RegisterChoice, ports: RegisterPorts): Promise<void> {
   await requireNotElsewhere(choice, ports)
+  if (choice.store !== null) return
+  const problem = registerAgeProblem(
+    null,
+    await loggedRegisterIfReadable({ files: ports.files, path: choice.directory }),
+  )
+  if (problem !== null) throw new FpkiError('ERR_BAD_FILE', problem.message, problem.hint)
+}
+
+/** Throws as requireNotLost when a register was in use, otherwise ERR_NOT_INITIALIZED. */
+export async function noRegister(choice: RegisterChoice, ports: RegisterPorts): Promise<never> {
+  await requireNotLost(choice, ports)
   const place = registerPlace(choice)
   const word = directoryWords(choice)
   throw new FpkiError(

@@ -1,4 +1,5 @@
 import type { EstStatus, RenewalService } from '../../operations/renewal/model.js'
+import { isIssuedBy, readCertificate, readPemCertificates } from '../../pki/read-certificate.js'
 import type { Clock, Progress } from '../../ports.js'
 import { shellWord } from '../../shell-word.js'
 import { type Address, readAddress } from '../address.js'
@@ -55,8 +56,28 @@ export async function estListener(plan: EstPlan, directory: string, ports: EstLi
   }
 }
 
+/** fioconfig trusts the root only; clients with a trust store of their own may have another CA on purpose. */
+async function warnOfOtherRoot(
+  pem: string,
+  path: string,
+  directory: string,
+  { service, progress }: Pick<EstListenerPorts, 'service' | 'progress'>,
+): Promise<void> {
+  const [rootDer] = (await service.caCertificates(null)) ?? []
+  if (rootDer === undefined) return
+  const root = readCertificate(rootDer, 'factory_ca.pem')
+  if (readPemCertificates(pem, path).some((certificate) => isIssuedBy(certificate, root))) return
+  progress.warn(
+    `${path} is not signed by the root of the factory, so fioconfig refuses it: it trusts factory_ca.pem only. To sign a request for another: \`fpki ca sign CSR --pki-dir ${shellWord(directory)} --profile tls-server --out est.pem\`.`,
+  )
+}
+
 async function identityOf({ tlsFiles }: EstPlan, directory: string, ports: EstListenerPorts): Promise<ServerIdentity> {
-  if (tlsFiles !== null) return readServerKeyPair(tlsFiles, ports)
+  if (tlsFiles !== null) {
+    const identity = await readServerKeyPair(tlsFiles, ports)
+    await warnOfOtherRoot(identity.certificate, tlsFiles.certificate, directory, ports)
+    return identity
+  }
   const { notAfter, ...identity } = await ports.estIdentity()
   if (ports.clock() >= notAfter)
     ports.progress.warn(

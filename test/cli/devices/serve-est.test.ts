@@ -81,6 +81,8 @@ test('EST alone needs no line, token or register, and takes --tls-cert', async (
     ...{ schemaVersion: 1, url: null, est: served.url.replace('/.well-known/est', ''), directory: made.directory },
     ...{ ocsp: null, status: expect.stringMatching(/^http:/), trust: null },
   })
+  expect(served.said()).toContain(`${certPath} is not signed by the root of the factory`)
+  expect(served.said()).toContain(`fpki ca sign CSR --pki-dir ${made.directory} --profile tls-server --out est.pem`)
   const answer = await est({ base: served.url, trust: cert }, 'cacerts')
   expect([answer.status, answer.headers['content-type']]).toEqual([200, 'application/pkcs7-mime'])
   const { text } = await send({ api: JSON.parse(served.log()).status }, { method: 'GET', path: '/metrics' })

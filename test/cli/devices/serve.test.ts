@@ -332,7 +332,7 @@ describe('is refused', () => {
     expectWords(await made.home.fpki(words), {
       status: 2,
       code: 'ERR_USAGE',
-      names: ['address already in use', '--register'],
+      names: ['address already in use', `ss -ltnp 'sport = :${port}'`, '--register'],
     })
   })
 })

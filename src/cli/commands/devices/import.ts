@@ -1,4 +1,5 @@
 import { namedFactory } from '../../../config/settings.js'
+import { counted } from '../../../counted.js'
 import { FpkiError } from '../../../errors.js'
 import { deviceFiles } from '../../../machine/devices.js'
 import { thisMachine } from '../../../machine/index.js'
@@ -31,7 +32,7 @@ export async function importIssued(
   const progress = progressOn(io, flags)
   const source = sourceOf(file, flags)
   const result = await importAs(source, directory, { flags, io, progress })
-  report(result, 'file' in source ? 'certificates' : 'devices', progress)
+  report(result, 'file' in source ? 'certificate' : 'device', progress)
   if (flags.json) printJson(io, result)
   if (result.refused > 0 || result.overQuota.length > 0) io.outcome.status = EXIT_FOUND.refused
 }
@@ -65,7 +66,7 @@ function importAs(
   return importRegistrationRef({ ...options, ...source, folder: filePath(source.folder, io) }, ports)
 }
 
-function report(result: ImportDevicesResult, what: 'certificates' | 'devices', progress: Progress): void {
+function report(result: ImportDevicesResult, what: 'certificate' | 'device', progress: Progress): void {
   const { imported, existing, refused, refusals, overQuota, newLines } = result
   for (const { line, name, uuid, code, reason } of refusals.slice(0, LISTED)) {
     const at = name ?? `Line ${line}${uuid === null ? '' : `, ${uuid}`}`
@@ -75,5 +76,5 @@ function report(result: ImportDevicesResult, what: 'certificates' | 'devices', p
   for (const { line, quota, issued } of overQuota)
     progress.warn(`The line ${line} has issued ${issued} devices, more than its quota of ${quota}.`)
   for (const line of newLines) progress.warn(`The line ${line} was unknown here. It was created, paused.`)
-  progress.note(`Imported ${imported} ${what}; ${existing} existed, ${refused} were refused.`)
+  progress.note(`Imported ${counted(imported, what)}; ${existing} existed, ${refused} were refused.`)
 }

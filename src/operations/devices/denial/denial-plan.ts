@@ -96,6 +96,6 @@ function deniedForEver(uuids: readonly string[], reason: string): FpkiError {
   return new FpkiError(
     'ERR_DENIED',
     `${which} denied for ever (${uuids.length > 1 ? 'the first for ' : ''}${reason}): ${firstOf(uuids)}.`,
-    `Nothing was changed. Only a denial for ${ON_HOLD} can be ended. Leave ${uuids.length > 1 ? 'them' : 'it'} out.`,
+    `Nothing was changed. Only a denial for ${ON_HOLD} can be ended: ${uuids.length > 1 ? 'remove them from the list' : 'the device must register with another UUID and key'}.`,
   )
 }

@@ -5,7 +5,7 @@ import { DEFAULT_LINE, type DeviceRegister, type Line, type LineState } from '..
 import { jsonDocument } from '../../../json-document.js'
 import { type OpenPki, openPki } from '../../open-pki.js'
 import { caNames } from '../ca-names.js'
-import { openRegister, type RegisterChoice, requireRegister } from '../open-register.js'
+import { openRegisterUnlessLost, type RegisterChoice, requireRegister } from '../open-register.js'
 import { changeRegister, type LinePorts, type RegisterChange, requireToWrite } from './change-register.js'
 import { describeLine, lineFacts } from './line-facts.js'
 import { type LineOptions, lineSettings, NEW_LINE } from './line-settings.js'
@@ -42,11 +42,16 @@ export async function createLine(options: LineChoice & LineOptions, ports: LineP
   const settings = await lineSettings(pki, NEW_LINE, options, ports.clock())
   const { name } = options
   checkLineName(name)
-  return changing(pki, { ...options, command: 'lines create', open: openRegister }, ports, async (register, log) => {
-    if ((await register.lines.get(name)) !== null) throw lineExists(name, options.directory)
-    await log(`Creates the line ${name}: ${settingsText(settings)}`)
-    return { line: await register.lines.create(name, settings, ports.clock().getTime()), changed: true }
-  })
+  return changing(
+    pki,
+    { ...options, command: 'lines create', open: openRegisterUnlessLost },
+    ports,
+    async (register, log) => {
+      if ((await register.lines.get(name)) !== null) throw lineExists(name, options.directory)
+      await log(`Creates the line ${name}: ${settingsText(settings)}`)
+      return { line: await register.lines.create(name, settings, ports.clock().getTime()), changed: true }
+    },
+  )
 }
 
 /**

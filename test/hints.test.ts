@@ -415,6 +415,9 @@ const NOT_TRIED: Readonly<Record<string, readonly string[]>> = {
     'fpki lines resume … …',
     'fpki devices issue …… --from csrs/ --out devices/',
   ],
+  'a server certificate of another CA (devices/serve-est.test.ts)': [
+    'fpki ca sign CSR --pki-dir … --profile tls-server --out est.pem',
+  ],
   'an old device register (register-backup.test.ts)': ['fpki ca restore FILE DIRECTORY', 'fpki devices import … FILE'],
   'a backup with an encrypted key, or of an interrupted command (backup-proof.test.ts)': [
     'fpki ca backup --check … --key-passphrase-file FILE',

@@ -2,7 +2,7 @@
 // answers beside `openssl ocsp` as a server, on one core each (taskset), with the same client, certificates and kind of key.
 // openssl closes each connection after its answer, so every request has a connection of its own; the last scene, without
 // openssl, shows what connections that stay open are worth. All answer in turn, in rounds, so that a busy machine is busy for
-// all. `node` is the floor: a server of node:http with one constant answer (ocsp/bare.mjs); `net` has not even HTTP.
+// all. `node` is the floor: a server of node:http with one constant answer (ocsp/bare.mjs).
 import { openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
@@ -104,13 +104,12 @@ fpki('ca', 'create', directory, '--quiet')
 writeFileSync(at('uuids'), Array.from({ length: DEVICES }, () => `${crypto.randomUUID()}\n`).join(''))
 fpki('devices', 'issue', directory, '--from', at('uuids'), '--make-keys', '--out', at('devices'), '--quiet')
 const serials = prepareOpenssl()
-const [port, other, http, net] = [await freePort(), await freePort(), await freePort(), await freePort()]
+const [port, other, floor] = [await freePort(), await freePort(), await freePort()]
 const words = ['ocsp', '-index', at('index.txt'), '-port', String(other), '-CA', join(directory, 'local-ca.pem')]
 const signer = ['-rsigner', at('responder.pem'), '-rkey', at('responder.key'), '-ndays', '1']
 const sides = {
   openssl: await start(other, 'openssl', [...words, ...signer]),
-  node: await start(http, process.execPath, [BARE, 'http', String(http)]),
-  net: await start(net, process.execPath, [BARE, 'net', String(net)]),
+  node: await start(floor, process.execPath, [BARE, String(floor)]),
   fpki: await start(port, process.execPath, [FPKI, 'devices', 'serve', directory, '--ocsp', `127.0.0.1:${port}`]),
 }
 const plain = requestsFor(serials, { nonce: false, close: true })

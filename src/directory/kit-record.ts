@@ -23,7 +23,7 @@ export const kitRecord = z.strictObject({
   }),
   /** Where the key of the CA is. */
   key: keyRef,
-  /** The lines that were given to the kit, and how many devices each may still have issued; null: any number. */
+  /** The lines that were given to the kit, and how many devices each may still have issued; null: without a limit. */
   lines: z.array(z.strictObject({ name: z.string(), quota: z.nullable(z.int()) })),
   /** Without the device register and what else changes. */
   files: z.array(z.strictObject({ name: z.string(), sha256 })),

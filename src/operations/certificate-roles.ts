@@ -1,4 +1,5 @@
 import type { CertificateRole } from '../pki/describe.js'
+import { shellWord } from '../shell-word.js'
 
 /** What people call a certificate that is in no directory. */
 export const ROLE_NAMES: Readonly<Record<CertificateRole, string>> = {
@@ -10,8 +11,19 @@ export const ROLE_NAMES: Readonly<Record<CertificateRole, string>> = {
   'local-ca': 'local-ca',
 }
 
+/** What to do about a certificate in a PKI directory that expires, as a hint. */
+export function remedyHint(role: CertificateRole, directory: string): string {
+  const [what, command] = remedyFor(role, shellWord(directory))
+  return `${what}: \`${command}\`.`
+}
+
+/** The same for messages that name no directory. */
+export function remedyText(role: CertificateRole): string {
+  return remedyFor(role, 'DIR').join(': ')
+}
+
 /** What to do about a certificate that expires, and the command for it. `at` is its PKI directory, for a shell. */
-export function remedyFor(role: CertificateRole, at: string): readonly [what: string, command: string] {
+function remedyFor(role: CertificateRole, at: string): readonly [what: string, command: string] {
   switch (role) {
     case 'root':
       return ['To renew it with the same key', `fpki ca renew-root ${at}`]

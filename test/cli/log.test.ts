@@ -15,10 +15,10 @@ function logOf({ path }: Made): Promise<string> {
   return readFile(path('.fpki/log.jsonl'), 'utf8')
 }
 
-async function verified(made: Made): Promise<{ status: number | null; codes: readonly string[]; told: string }> {
+async function verified(made: Made): Promise<{ status: number | null; codes: readonly string[]; says: string }> {
   const { status, stdout } = await made.home.fpki(['ca', 'log', 'verify', made.directory, '--json'])
   const { problems } = checkAuditLogResult.parse(JSON.parse(stdout))
-  return { status, codes: problems.map(({ code }) => code), told: problems.map(({ message }) => message).join('\n') }
+  return { status, codes: problems.map(({ code }) => code), says: problems.map(({ message }) => message).join('\n') }
 }
 
 /** A PKI with a dozen lines in its audit log. */
@@ -202,10 +202,10 @@ describe('ca log verify reports the line', () => {
         .map((line) => `${line}\n`)
         .join(''),
     )
-    const { status, codes, told } = await verified(made)
+    const { status, codes, says } = await verified(made)
     expect(status).toBe(6)
     expect(codes[0]).toBe(code)
-    expect(told).toContain(words)
+    expect(says).toContain(words)
   })
 
   test('and a log rewritten by somebody without the root key', async () => {
@@ -232,7 +232,7 @@ describe('ca log verify reports the line', () => {
     expect(await verified(made)).toMatchObject({
       status: 6,
       codes: ['bad-signature'],
-      told: expect.stringContaining('factory_ca.pem is missing'),
+      says: expect.stringContaining('factory_ca.pem is missing'),
     })
   })
 
@@ -245,7 +245,7 @@ describe('ca log verify reports the line', () => {
     expect(await verified(made)).toMatchObject({
       status: 6,
       codes: ['not-registered'],
-      told: expect.stringContaining('tls-crt'),
+      says: expect.stringContaining('tls-crt'),
     })
   })
 
@@ -255,7 +255,7 @@ describe('ca log verify reports the line', () => {
     await writeFile(made.path('.fpki/log.jsonl'), `${log.split('\n').slice(0, -2).join('\n')}\n`)
     const before = await snapshot(made.directory)
     const { status, stderr } = await made.home.fpki(['ca', 'rotate-tls', made.directory])
-    expect({ status, told: stderr }).toEqual({ status: 6, told: expect.stringContaining('The end is missing') })
+    expect({ status, says: stderr }).toEqual({ status: 6, says: expect.stringContaining('The end is missing') })
     const after = await snapshot(made.directory)
     for (const name of ['tls-crt', '.fpki/log.jsonl', '.fpki/log.head']) expect(after[name]).toBe(before[name])
   })
@@ -268,11 +268,11 @@ describe('a missing audit log', () => {
     ['both', ['log.jsonl', 'log.head'], 'The audit log is missing'],
     ['both, and the history', ['log.jsonl', 'log.head', 'history'], 'The audit log is missing'],
     ['both, and the journal', ['log.jsonl', 'log.head', 'journal.jsonl'], 'The audit log is missing'],
-  ])('is reported, whatever part is missing: %s', async (_, names, told) => {
+  ])('is reported, whatever part is missing: %s', async (_, names, says) => {
     const made = await copiedPki(pkiWithAuditLog)
     for (const name of names) await rm(made.path(`.fpki/${name}`), { recursive: true })
     const seen = await verified(made)
-    expect({ ...seen, told: seen.told.includes(told) }).toMatchObject({ status: 6, told: true })
+    expect({ ...seen, says: seen.says.includes(says) }).toMatchObject({ status: 6, says: true })
     expect(seen.codes[0]).toBe(names.includes('log.head') ? 'missing' : 'cut-off')
   })
 
@@ -312,8 +312,8 @@ describe('a missing audit log', () => {
       })
       expect(rest.map(({ kind }) => kind)).toEqual(['crl'])
       expect(await verified(made)).toMatchObject({ status: 0, codes: [] })
-      const told = await home.fpki(['ca', 'log', 'verify', directory])
-      expect(told).toMatchObject({ status: 0, stdout: expect.stringContaining(`Started anew at ${first?.time}`) })
+      const says = await home.fpki(['ca', 'log', 'verify', directory])
+      expect(says).toMatchObject({ status: 0, stdout: expect.stringContaining(`Started anew at ${first?.time}`) })
       // Later records show that the root has signed since the restart.
       await new Promise((resolve) => setTimeout(resolve, 1_100))
       expect((await home.fpki(['ca', 'rotate-tls', directory, '--quiet'])).status).toBe(0)
@@ -447,8 +447,8 @@ test('escapes control characters, and refuses paths, from log.head and journal.j
     return was
   }
   await rewrite('.fpki/log.head', { signedAt: '\u001b[2J' })
-  const told = await home.fpki(['ca', 'log', 'verify', directory])
-  expect(told.stdout).toContain('at \\u001b[2J;')
+  const says = await home.fpki(['ca', 'log', 'verify', directory])
+  expect(says.stdout).toContain('at \\u001b[2J;')
   const before = await readdir(home.path)
   for (const members of [{ startedAt: '2026/../../../../out' }, { command: 'constructor' }]) {
     await editJournal(directory, (journal) => ({ ...cutOffIn(journal, 'upload'), ...members }))

@@ -288,7 +288,7 @@ describe('ca create after root-csr', () => {
     await waiting.ended
     await release()
     const { status, stderr } = await home.fpki(['ca', 'create', directory, ...words])
-    expect({ status, told: stderr.includes('Resuming the') }).toEqual({ status: 0, told: true })
+    expect({ status, says: stderr.includes('Resuming the') }).toEqual({ status: 0, says: true })
     expect(await readFile(join(directory, 'factory_ca.key'), 'utf8')).toBe(key)
     await expectVerified(directory)
   })

@@ -11,7 +11,7 @@ import {
   expectLogged,
   machineOn,
 } from '../support/create-scene.js'
-import { failAt, isStop, pointsOf, stopAt } from '../support/disturb.js'
+import { DISK_FAULTS, expectStorageError, failAt, isStop, pointsOf, stopAt } from '../support/disturb.js'
 import { type MemoryDisk, memoryDisk } from '../support/memory-disk.js'
 import { pointsToTry } from '../support/points.js'
 import { choiceOf, LOGIN, softHsm } from '../support/token.js'
@@ -166,12 +166,7 @@ describe('ca import-root', () => {
     },
   )
 
-  test.each([
-    ['ENOSPC', true],
-    ['EACCES', true],
-    ['EROFS', true],
-    ['EIO', false],
-  ])(
+  test.each(DISK_FAULTS)(
     'on a disk that fails with %s (permanently: %s) reports it, and resumes on the next run',
     async (code, lasting) => {
       const { choice, original, undisturbed } = await scene()
@@ -190,11 +185,7 @@ describe('ca import-root', () => {
         const outcome = await run(disk, choice, { disk: onDisk(fault) }).catch((error: unknown) => error)
         const point = `${code} at ${at}`
         expect(fault.failed(), point).toBe(true)
-        if (outcome instanceof Error)
-          expect(outcome, point).toMatchObject({
-            code: 'ERR_STORAGE',
-            message: expect.stringMatching(`/home.*${code}`),
-          })
+        if (outcome instanceof Error) expectStorageError(outcome, code, point)
         await expectEnds(disk, choice, { essence: undisturbed, point })
       }
       console.log(

@@ -1,3 +1,4 @@
+import { expect } from 'vitest'
 import type { FactoryApi } from '../../src/factory/api.js'
 import type { Disturbance } from './create-scene.js'
 
@@ -32,6 +33,19 @@ export function stopAt(at: number): { readonly disturbance: Disturbance; kinds()
     disturbance: { disk: { before: checkAlive, after: point }, api: (api) => around(api, call) },
     kinds: () => kinds,
   }
+}
+
+/** How disks fail that a command writes to, and whether for good. */
+export const DISK_FAULTS = [
+  ['ENOSPC', true],
+  ['EACCES', true],
+  ['EROFS', true],
+  ['EIO', false],
+] as const
+
+/** Expects that a command which failed on such a disk says where and why. */
+export function expectStorageError(outcome: Error, code: string, point: string): void {
+  expect(outcome, point).toMatchObject({ code: 'ERR_STORAGE', message: expect.stringMatching(`/home.*${code}`) })
 }
 
 /**

@@ -99,7 +99,7 @@ const pkiStatus = z.strictObject({
 export const pkiStatusResult = jsonDocument({
   checkedAt: z.string(),
   warnDays: z.int(),
-  /** The maximum age of a backup; null: any age. */
+  /** The maximum age of a backup; null: without a limit. */
   backupDays: z.nullable(z.int()),
   state: overallState,
   pkis: z.array(pkiStatus),

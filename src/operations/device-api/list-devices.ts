@@ -18,9 +18,9 @@ export interface DeviceQuery {
   readonly limit: number
   /** From 1. */
   readonly page: number
-  /** The only one; null: any. */
+  /** The only one; null: all. */
   readonly uuid: string | null
-  /** null: any. */
+  /** null: it accepts all. */
   readonly accepts: ((device: DeviceRecord) => boolean) | null
   /** By name, or in reverse; null: by UUID. */
   readonly byName: 'ascending' | 'descending' | null

@@ -1,4 +1,4 @@
-/** A part of a pattern: any text, any character, or this one. */
+/** A part of a pattern: text of whatever length, one character, or this character. */
 type Part = { readonly kind: 'text' | 'one' } | { readonly kind: 'this'; readonly character: string }
 
 /** Whether a name matches; upper and lower case are the same. */

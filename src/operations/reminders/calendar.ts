@@ -1,7 +1,7 @@
 import { DAY, dateOf } from '../../day.js'
 import { serialToHex } from '../../serial-hex.js'
 import type { CertificateStatus, PkiStatus, PkiStatusResult } from '../audit/status-report.js'
-import { remedyFor } from '../certificate-roles.js'
+import { remedyText } from '../certificate-roles.js'
 import { harmless } from './harmless.js'
 import { contentLines, textProperty } from './ics-text.js'
 import { certificateName, pkiName } from './names.js'
@@ -98,7 +98,7 @@ function eventOf({ pki, certificate, uid, days, date, checkedAt }: EventOptions)
     `${name} expires on ${dateOf(notAfter)} at ${notAfter.slice(11, 16)} UTC.`,
     `Subject: ${harmless(subject)}`,
     `Serial number: ${serialToHex(BigInt(serial))}`,
-    remedyFor(role, 'DIR').join(': '),
+    remedyText(role),
   ]
   const sequence = sequenceOf(certificate)
   const lines = [

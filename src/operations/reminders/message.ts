@@ -4,7 +4,7 @@ import { dateOf } from '../../day.js'
 import { jsonDocument } from '../../json-document.js'
 import { certificateRole } from '../../pki/describe.js'
 import { type CertificateStatus, overallState, type PkiStatus, type PkiStatusResult } from '../audit/status-report.js'
-import { remedyFor } from '../certificate-roles.js'
+import { remedyText } from '../certificate-roles.js'
 import { harmless } from './harmless.js'
 import { certificateName, pkiName } from './names.js'
 
@@ -102,7 +102,7 @@ function dueIn(pki: PkiStatus): readonly DueItem[] {
 }
 
 function stateOf({ state, role, notBefore, notAfter, daysLeft }: CertificateStatus): string {
-  const remedy = remedyFor(role, 'DIR').join(': ')
+  const remedy = remedyText(role)
   if (state === 'expired') return `expired on ${dateOf(notAfter)}. ${remedy}`
   if (state === 'not-yet-valid') return `is not valid before ${dateOf(notBefore)}: check the clock`
   return `expires on ${dateOf(notAfter)}, in ${counted(daysLeft, 'day')}. ${remedy}`

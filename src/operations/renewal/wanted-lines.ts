@@ -1,6 +1,6 @@
 import { type EstRefused, refused } from './model.js'
 
-/** Names that a line must all have: the one in the URL, the only one that is served; null: any. */
+/** Names that a line must all have: the one in the URL, the only one that is served; null: every line. */
 export type WantedLines = readonly (string | null)[]
 
 /** Whether a line is the wanted one. */

@@ -12,7 +12,7 @@ import { certificateRole, rfc3339 } from '../../pki/describe.js'
 import { fingerprintOf } from '../../pki/fingerprint.js'
 import { isIssuedBy } from '../../pki/read-certificate.js'
 import { shellWord } from '../../shell-word.js'
-import { remedyFor } from '../certificate-roles.js'
+import { remedyHint } from '../certificate-roles.js'
 import { openRegisterToRead, type RegisterChoice } from '../devices/open-register.js'
 import { type OpenPki, openPkiOfRoot } from '../open-pki.js'
 import { type PlannedStep, plannedSteps, rootChangeStep } from './root-change-steps.js'
@@ -128,7 +128,6 @@ async function endingBefore(
     .sort((a, b) => a.certificate.notAfter.getTime() - b.certificate.notAfter.getTime())
     .map(({ file, certificate }) => {
       const role = roleOfFile(file)
-      const [what, command] = remedyFor(role, shellWord(directory.path))
-      return { file, role, notAfter: rfc3339(certificate.notAfter), hint: `${what}: \`${command}\`.` }
+      return { file, role, notAfter: rfc3339(certificate.notAfter), hint: remedyHint(role, directory.path) }
     })
 }

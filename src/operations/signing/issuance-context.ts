@@ -15,7 +15,7 @@ export interface IssuanceContext {
   readonly rootSigner: RootSigner
   /** Records everything that is signed, before it is used. */
   readonly auditLog: AuditLog
-  /** The device CAs in the Factory API; absent before it has any. */
+  /** The device CAs in the Factory API; absent before the first one. */
   readonly deviceCas?: readonly Certificate[]
   warn(text: string): void
 }

@@ -34,7 +34,7 @@ describe.each([
   ['lmp-device-register', lmpDeviceRegister],
   ['fioup', fioup],
 ])('%s', (_, client) => {
-  test('gets a certificate, and the same again; a refusal leaves nothing behind', async () => {
+  test('gets a certificate, and the same again; a refusal leaves nothing', async () => {
     const { made, token, served } = await scene()
     for (const path of ['/sign', '/ota/devices/']) {
       const device = deviceCsr()

@@ -132,9 +132,9 @@ describe('the PIN', () => {
 
   test('Ctrl-C at the prompt exits with 130', async () => {
     const { status, stdout } = await answeringPin('123\u0003')
-    expect({ status, told: stdout.includes('[ERR_SIGINT]'), leaks: stdout.includes('123\u0003') }).toEqual({
+    expect({ status, says: stdout.includes('[ERR_SIGINT]'), leaks: stdout.includes('123\u0003') }).toEqual({
       status: 130,
-      told: true,
+      says: true,
       leaks: false,
     })
   })

@@ -14,16 +14,9 @@ import {
 } from '../../support/change-scene.js'
 import { output } from '../../support/cli.js'
 import { certificatesInApi, essence } from '../../support/create-scene.js'
-import { around, failAt, stepsOf } from '../../support/disturb.js'
+import { around, DISK_FAULTS, failAt, stepsOf } from '../../support/disturb.js'
 import type { MemoryDisk } from '../../support/memory-disk.js'
 import { pointsOfFault } from '../../support/points.js'
-
-const FAULTS = [
-  ['ENOSPC', true],
-  ['EACCES', true],
-  ['EROFS', true],
-  ['EIO', false],
-] as const
 
 let original: MemoryDisk
 
@@ -62,26 +55,29 @@ async function expectResumes(
 }
 
 describe.each(Object.entries(CHANGES))('%s on a disk that fails', (command, run) => {
-  it.each(FAULTS)('with %s (persistent: %s) is rolled back, or resumed when it is run again', async (code, lasting) => {
-    const undisturbed = await undisturbedEssence(run)
-    const steps = await stepsOf((disturbance) => run(original.copy(), disturbance))
-    const tried = pointsOfFault(steps, command, [code, lasting], FAULTS)
-    for (const at of tried) {
-      const disk = original.copy()
-      const hook = failAt(at, code, lasting)
-      const outcome = await run(disk, { disk: hook }).catch((error: unknown) => error)
-      const point = `${code} at ${at}`
-      expect(hook.failed(), point).toBe(true)
-      expectNothingLost(disk, point)
-      // The embedded API may have done the work before its disk failed.
-      if (outcome instanceof Error) {
-        expect(outcome, point).toMatchObject({ name: 'FpkiError', message: expect.stringContaining(code) })
-        if (!lasting && knownOn(disk) === knownOn(original)) expectUntouched(disk, point)
+  it.each(DISK_FAULTS)(
+    'with %s (persistent: %s) is rolled back, or resumed when it is run again',
+    async (code, lasting) => {
+      const undisturbed = await undisturbedEssence(run)
+      const steps = await stepsOf((disturbance) => run(original.copy(), disturbance))
+      const tried = pointsOfFault(steps, command, [code, lasting], DISK_FAULTS)
+      for (const at of tried) {
+        const disk = original.copy()
+        const hook = failAt(at, code, lasting)
+        const outcome = await run(disk, { disk: hook }).catch((error: unknown) => error)
+        const point = `${code} at ${at}`
+        expect(hook.failed(), point).toBe(true)
+        expectNothingLost(disk, point)
+        // The embedded API may have done the work before its disk failed.
+        if (outcome instanceof Error) {
+          expect(outcome, point).toMatchObject({ name: 'FpkiError', message: expect.stringContaining(code) })
+          if (!lasting && knownOn(disk) === knownOn(original)) expectUntouched(disk, point)
+        }
+        await expectResumes(disk, command, run, { essence: undisturbed, point })
       }
-      await expectResumes(disk, command, run, { essence: undisturbed, point })
-    }
-    console.log(`${command}, ${code}${lasting ? ' for good' : ''}: points tried: ${tried.length} of ${steps.length}`)
-  })
+      console.log(`${command}, ${code}${lasting ? ' for good' : ''}: points tried: ${tried.length} of ${steps.length}`)
+    },
+  )
 })
 
 /** An API whose `nth` call fails before or after its work; `lasting`: so does every later one. */

@@ -4,16 +4,9 @@ import { signRequest } from '../../../src/operations/signing/sign-request.js'
 import { opensslCsr } from '../../pki/support/openssl-csr.js'
 import { CHANGES, diskWithPki, liveFiles } from '../../support/change-scene.js'
 import { DIRECTORY, type Disturbance, expectLogged, machineOn } from '../../support/create-scene.js'
-import { failAt, isStop, pointsOf, stepsOf, stopAt } from '../../support/disturb.js'
+import { DISK_FAULTS, expectStorageError, failAt, isStop, pointsOf, stepsOf, stopAt } from '../../support/disturb.js'
 import type { MemoryDisk } from '../../support/memory-disk.js'
 import { pointsOfFault, pointsToTry } from '../../support/points.js'
-
-const FAULTS = [
-  ['ENOSPC', true],
-  ['EACCES', true],
-  ['EROFS', true],
-  ['EIO', false],
-] as const
 
 const OUT = '/home/maker/gateway.pem'
 
@@ -75,23 +68,19 @@ describe('ca sign', () => {
     },
   )
 
-  it.each(FAULTS)(
+  it.each(DISK_FAULTS)(
     'on a disk that fails with %s (persistent: %s) releases nothing that is not logged',
     async (code, lasting) => {
       const csr = await request()
       const steps = await stepsOf((disturbance) => sign(original.copy(), csr, disturbance))
-      const tried = pointsOfFault(steps, 'ca sign', [code, lasting], FAULTS)
+      const tried = pointsOfFault(steps, 'ca sign', [code, lasting], DISK_FAULTS)
       for (const at of tried) {
         const disk = original.copy()
         const fault = failAt(at, code, lasting)
         const outcome = await sign(disk, csr, { disk: fault }).catch((error: unknown) => error)
         const point = `${code} at ${at}`
         expect(fault.failed(), point).toBe(true)
-        if (outcome instanceof Error)
-          expect(outcome, point).toMatchObject({
-            code: 'ERR_STORAGE',
-            message: expect.stringMatching(`/home.*${code}`),
-          })
+        if (outcome instanceof Error) expectStorageError(outcome, code, point)
         else expect(disk.contents().has(OUT), point).toBe(true)
         await expectConsistent(disk, point)
       }

@@ -12,7 +12,7 @@ export function addLineToken(lines: Command, io: Io): void {
     .description('create a token with which devices of a line register themselves')
     .argument('<directory>', 'PKI directory or kit')
     .argument('<line>', 'name of the line')
-    .option('--uses <number>', 'devices that it may register; default: any number', parseUses)
+    .option('--uses <number>', 'devices that it may register; default: no limit', parseUses)
     .option('--uuid <uuid>', 'the only device that it may register')
     .option('--for <time>', 'lifetime such as 30m, 8h or 7d; default: it does not expire', parseDuration)
     .option('--list <file>', 'CSV of devices that it may register: columns uuid, serial, key')

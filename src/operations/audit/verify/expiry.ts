@@ -1,8 +1,7 @@
 import { counted } from '../../../counted.js'
 import { rfc3339 } from '../../../pki/describe.js'
 import { daysLeft } from '../../../pki/validity.js'
-import { shellWord } from '../../../shell-word.js'
-import { remedyFor } from '../../certificate-roles.js'
+import { remedyHint } from '../../certificate-roles.js'
 import type { AuditContext, AuditedCertificate } from './context.js'
 import { type Finding, failed } from './finding.js'
 
@@ -15,9 +14,8 @@ function checkOne(
   { file, role, certificate }: AuditedCertificate,
   { now, warnDays, directory }: Pick<AuditContext, 'now' | 'warnDays' | 'directory'>,
 ): readonly Finding[] {
-  const [what, command] = remedyFor(role, shellWord(directory.path))
   // A kit is exported again.
-  const hint = directory.kit === null ? `${what}: \`${command}\`.` : undefined
+  const hint = directory.kit === null ? remedyHint(role, directory.path) : undefined
   const { notBefore, notAfter } = certificate
   const left = daysLeft(notAfter, now)
   if (now > notAfter) return [failed('expiry.expired', file, `${file} expired on ${rfc3339(notAfter)}.`, hint)]

@@ -64,12 +64,8 @@ export const ANY = Number.POSITIVE_INFINITY
 /** The members of a long SEQUENCE, of which only one is in memory at a time. */
 export function* eachMember(value: Der): Generator<Der> {
   if (value.tag !== TAG.sequence) throw new Error('a SEQUENCE is missing')
-  yield* valuesIn(value.content)
-}
-
-function* valuesIn(content: Uint8Array): Generator<Der> {
-  for (let at = 0; at < content.length; ) {
-    const member = valueAt(content, at)
+  for (let at = 0; at < value.content.length; ) {
+    const member = valueAt(value.content, at)
     yield member
     at += member.raw.length
   }
@@ -77,7 +73,13 @@ function* valuesIn(content: Uint8Array): Generator<Der> {
 
 function membersOf(value: Der | undefined, tag: number, name: string, min: number, max: number): readonly Der[] {
   if (value?.tag !== tag) throw new Error(`a ${name} is missing`)
-  const members = [...valuesIn(value.content)]
+  // Not by way of eachMember: every request and certificate passes here dozens of times, and generators are slow.
+  const members: Der[] = []
+  for (let at = 0; at < value.content.length; ) {
+    const member = valueAt(value.content, at)
+    members.push(member)
+    at += member.raw.length
+  }
   if (members.length < min || members.length > max)
     throw new Error(`a ${name} has an unexpected number of members (${members.length})`)
   return members

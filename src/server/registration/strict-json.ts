@@ -1,8 +1,8 @@
 /** The nesting of a registration: overrides, section, key. */
 const MAX_DEPTH = 4
 
-/** A string, or what opens, closes and separates, in a text that is valid JSON. */
-const TOKEN = /"(?:[^"\\]|\\.)*"|[{}[\]:,]/g
+/** In a text that is valid JSON: a name, any other string, or what opens or closes a value. */
+const TOKEN = /("[^"\\]*(?:\\.[^"\\]*)*")\s*:|"[^"\\]*(?:\\.[^"\\]*)*"|[{}[\]]/g
 
 /** Names that are no members of a registration, and that mean something to JavaScript. */
 const NEVER: readonly string[] = ['__proto__', 'constructor', 'prototype']
@@ -29,16 +29,19 @@ export function readStrictJson(octets: Uint8Array): StrictJson {
 /** What is wrong with a text that JSON.parse accepts, as a clause; null: nothing. */
 function structureProblem(text: string): string | null {
   const open: Set<string>[] = []
-  let last = ''
-  for (const [token] of text.matchAll(TOKEN)) {
+  for (const [token, name] of text.matchAll(TOKEN)) {
     if ('{['.includes(token)) open.push(new Set())
     if ('}]'.includes(token)) open.pop()
     if (open.length > MAX_DEPTH) return 'it is nested too deeply'
-    const problem = token === ':' ? nameProblem(JSON.parse(last), open.at(-1) ?? new Set()) : null
+    const problem = name === undefined ? null : nameProblem(nameIn(name), open.at(-1) ?? new Set())
     if (problem !== null) return problem
-    last = token
   }
   return null
+}
+
+/** The name that a JSON string is: most have no escapes. */
+function nameIn(string: string): string {
+  return string.includes('\\') ? JSON.parse(string) : string.slice(1, -1)
 }
 
 function nameProblem(name: string, names: Set<string>): string | null {

@@ -93,8 +93,12 @@ function checkKey(key: string, what: string): void {
   if (!BARE_KEY.test(key)) throw badOverride(`the ${what} ${JSON.stringify(key)} is not a bare TOML key`)
 }
 
+/** A basic string without escapes (TOML 1.0, "String"), which most overrides are: it needs no parser. */
+const PLAIN_STRING = /^"[ !#-[\]-~]{0,1024}"$/
+
 /** One value and nothing else: a second line could add a section of its own. */
 function checkLiteral(value: string, what: string): void {
+  if (PLAIN_STRING.test(value)) return
   if (/[\r\n]/.test(value) || value.length > 4096) throw badOverride(`the value of ${what} is not one short line`)
   const names = Object.keys(parsed(value, what))
   if (names.length !== 1) throw badOverride(`the value of ${what} is not a single TOML literal`)

@@ -40,10 +40,19 @@ describe('sota.toml', () => {
     ['a second line', { pacman: { tags: '"a"\n[evil]\nx = 1' } }],
     ['text without quotes', { pacman: { tags: 'main' } }],
     ['more than a literal', { pacman: { tags: '"a" # "b"\u000b' } }],
+    ['two strings', { pacman: { tags: '"a" "b"' } }],
+    ['a string that does not end', { pacman: { tags: '"a\\"' } }],
     ['a key that would need quotes', { pacman: { 'a"b': '1' } }],
     ['a section that would open another', { 'pacman]\n[evil': { a: '1' } }],
   ])('refuses %s in an override', (_, overrides) => {
     expect(() => sotaToml({ ...SETTINGS, overrides })).toThrow(expect.objectContaining({ code: 'ERR_USAGE' }))
+  })
+
+  test('takes a string of all printable characters that need no escape, as another reader does', () => {
+    const all = Array.from({ length: 95 }, (_, at) => String.fromCharCode(0x20 + at)).join('')
+    const plain = all.replace(/["\\]/g, '')
+    const { pacman } = readByPython(sotaToml({ ...SETTINGS, overrides: { pacman: { tags: `"${plain}"` } } }))
+    expect(pacman.tags).toBe(plain)
   })
 
   test.each(['a"\n[evil]\nb="', 'back\\slash', 'é \u007f\u0085\u2028 \u{1f600}', '\t\u0001', "'", 'https://x'])(

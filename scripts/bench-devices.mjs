@@ -61,16 +61,22 @@ rmSync(bundled)
 
 const random = {
   bytes: (size) => new Uint8Array(randomBytes(size)),
-  ecKeyPair: (curve) => generateKeyPairSync('ec', { namedCurve: curve }),
+  ecPrivateKey: (curve) => {
+    const { privateKey, publicKey } = generateKeyPairSync('ec', {
+      namedCurve: curve,
+      privateKeyEncoding: { format: 'pem', type: 'sec1' },
+      publicKeyEncoding: { format: 'der', type: 'spki' },
+    })
+    return { pem: privateKey, spki: publicKey }
+  },
 }
 
 /** A request as lmp-device-register makes it. */
 function newRequest() {
-  const { privateKey, publicKey } = random.ecKeyPair('P-256')
-  const spki = publicKey.export({ format: 'der', type: 'spki' })
+  const { pem: key, spki } = random.ecPrivateKey('P-256')
   const subject = fpki.deviceSubject('acme', { uuid: randomUUID(), isProduction: false })
   const info = fpki.sequence(Buffer.from('020100', 'hex'), subject, spki, ATTRIBUTES)
-  const signature = sign('sha256', info, privateKey)
+  const signature = sign('sha256', info, key)
   const der = fpki.sequence(
     info,
     fpki.sequence(fpki.objectIdentifier('1.2.840.10045.4.3.2')),
@@ -110,7 +116,7 @@ function floor() {
   for (const { info, spki, signature } of requests) {
     const key = createPublicKey({ key: spki, format: 'der', type: 'spki' })
     if (!verify('sha256', info, key, signature)) throw new Error('a bad request')
-    if (!verify('sha256', info, publicKey, sign('sha256', info, privateKey))) throw new Error('a bad signature')
+    if (!verify('sha256', info, publicKey, sign('sha256', info, key))) throw new Error('a bad signature')
   }
 }
 

@@ -1,7 +1,6 @@
 /**
  * The ports of fpki. Modules get clock, randomness, files and network as parameters, so that tests can replace them.
  */
-import type { KeyObject } from 'node:crypto'
 
 /** The current time. Certificates use whole seconds. */
 export type Clock = () => Date
@@ -12,12 +11,20 @@ export type Curve = 'P-256' | 'P-384' | 'P-521'
 /** The hash for a curve (RFC 5480, section 4): its digest is as long as the key. */
 export type Hash = 'sha256' | 'sha384' | 'sha512'
 
+/** A private key and its public key. */
+export interface NewPrivateKey {
+  /** PEM `EC PRIVATE KEY` (SEC 1). Secret. */
+  readonly pem: string
+  /** SubjectPublicKeyInfo, DER. */
+  readonly spki: Uint8Array
+}
+
 /** The source of random values. */
 export interface Random {
   /** Returns `size` random octets of cryptographic quality. */
   bytes(size: number): Uint8Array
-  /** Generates an EC key pair. */
-  ecKeyPair(curve: Curve): { readonly privateKey: KeyObject; readonly publicKey: KeyObject }
+  /** Generates an EC private key. */
+  ecPrivateKey(curve: Curve): NewPrivateKey
 }
 
 /** The ports for encryption with a passphrase. */

@@ -1,10 +1,11 @@
-import { generateKeyPairSync, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { userInfo } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Connection } from '../config/connection.js'
 import type { FactoryApi } from '../factory/api.js'
 import { embeddedFactories, embeddedFactory } from '../factory/embedded/index.js'
 import type { HttpFactory } from '../factory/http.js'
+import { newEcPrivateKey } from '../pki/ec-keys.js'
 import { durableFiles } from '../storage/files.js'
 import { nodeFileSystem } from '../storage/node-file-system.js'
 
@@ -17,7 +18,6 @@ export type { HttpPorts } from './http.js'
 import type { OAuthClient, OAuthTokens } from '../config/oauth-client.js'
 import { PASSPHRASE_ROUNDS } from '../containers/pkcs8.js'
 import type { WebhookCall } from '../factory/http/webhook.js'
-import { NODE_CURVE } from '../pki/public-key.js'
 import type { Who } from '../ports.js'
 import { newPrivateKeyPem, pemSigner } from '../signer/file.js'
 import type { HttpPorts, Transport } from './http.js'
@@ -35,7 +35,7 @@ export function thisMachine(others: Partial<Machine> = {}): Machine {
     who: thisUser,
     random: {
       bytes: (size) => new Uint8Array(randomBytes(size)),
-      ecKeyPair: (curve) => generateKeyPairSync('ec', { namedCurve: NODE_CURVE[curve] }),
+      ecPrivateKey: newEcPrivateKey,
     },
     passphraseRounds: PASSPHRASE_ROUNDS,
     ...others,

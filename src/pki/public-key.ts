@@ -62,14 +62,6 @@ function p256Key(spki: Uint8Array): KeyObject {
   return importKey({ key: { kty: 'EC', crv: 'P-256', x, y }, format: 'jwk' })
 }
 
-/** The SubjectPublicKeyInfo of a key on P-256, from its coordinates: OpenSSL takes 90 microseconds to encode the DER. */
-export function p256Spki(key: KeyObject): Uint8Array {
-  const { x = '', y = '' } = key.export({ format: 'jwk' })
-  const spki = Buffer.concat([P256_PREFIX, Buffer.from(x, 'base64url'), Buffer.from(y, 'base64url')])
-  if (!isP256Spki(spki)) throw new Error('not a key on P-256')
-  return new Uint8Array(spki)
-}
-
 /** Why an RSA key is too weak; null for strong keys and for EC keys. */
 export function rsaWeakness(key: PublicKey): string | null {
   if (key.kind === 'EC') return null

@@ -3,7 +3,7 @@ import { type KeyOpener, openEcKey } from './open-key.js'
 
 /** Generates an EC private key as PEM `EC PRIVATE KEY` (SEC 1), the form of docs/profile.md#key-files. Secret. */
 export function newPrivateKeyPem(random: Random, curve: Curve): string {
-  return random.ecKeyPair(curve).privateKey.export({ format: 'pem', type: 'sec1' }).toString()
+  return random.ecPrivateKey(curve).pem
 }
 
 /** The signer of a private key in PEM. Arguments and errors as for {@link openEcKey}. */

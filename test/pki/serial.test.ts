@@ -97,7 +97,7 @@ describe('serialToHex', () => {
 function always(octets: Uint8Array): Random {
   return {
     bytes: (size) => octets.subarray(0, size),
-    ecKeyPair: () => {
+    ecPrivateKey: () => {
       throw new Error('a serial number needs no key')
     },
   }

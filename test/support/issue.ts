@@ -1,4 +1,4 @@
-import { randomBytes, sign } from 'node:crypto'
+import { createPrivateKey, randomBytes, sign } from 'node:crypto'
 import { thisMachine } from '../../src/machine/index.js'
 import { parseAndVerifyCsr } from '../../src/pki/csr.js'
 import { type AcceptedCsr, acceptCsr, type CsrPolicy } from '../../src/pki/csr-policy.js'
@@ -39,10 +39,11 @@ export interface Unusual {
 }
 
 export function newSigner(curve: Curve = 'P-256'): Signer {
-  const { privateKey: key, publicKey } = thisMachine().random.ecKeyPair(curve)
+  const { pem, spki } = thisMachine().random.ecPrivateKey(curve)
+  const key = createPrivateKey(pem)
   const hash = HASH_OF_CURVE[curve]
   return {
-    spki: new Uint8Array(publicKey.export({ format: 'der', type: 'spki' })),
+    spki,
     algorithm: { curve, hash },
     sign: async (data) => new Uint8Array(sign(hash, data, { key, dsaEncoding: 'der' })),
     close: async () => undefined,

@@ -3,6 +3,7 @@ import {
   createCipheriv,
   createDecipheriv,
   createHash,
+  createPrivateKey,
   createPublicKey,
   diffieHellman,
   type KeyObject,
@@ -90,14 +91,14 @@ function agreement(
   name: IssuerAndSerialNumber,
   random: Random,
 ): KeyAgreeRecipientInfo {
-  const ephemeral = random.ecKeyPair(curve)
-  const kek = deriveKek(ephemeral.privateKey, publicKey)
+  const ephemeral = random.ecPrivateKey(curve)
+  const kek = deriveKek(createPrivateKey(ephemeral.pem), publicKey)
   const cipher = createCipheriv('id-aes256-wrap', kek, WRAP_IV)
   const encryptedKey = new OctetString({ valueHex: octets(Buffer.concat([cipher.update(contentKey), cipher.final()])) })
   const rid = new KeyAgreeRecipientIdentifier({ variant: 1, value: name })
   return new KeyAgreeRecipientInfo({
     version: 3,
-    originator: new OriginatorIdentifierOrKey({ variant: 3, value: originator(ephemeral.publicKey) }),
+    originator: new OriginatorIdentifierOrKey({ variant: 3, value: originator(ephemeral.spki) }),
     keyEncryptionAlgorithm: new AlgorithmIdentifier({
       algorithmId: oid('dhSinglePass-stdDH-sha256kdf'),
       algorithmParams: wrapAlgorithm().toSchema(),
@@ -121,9 +122,9 @@ function byAgreement({ originator: from, recipientEncryptedKeys }: KeyAgreeRecip
   return Buffer.concat([decipher.update(encryptedKey.valueBlock.valueHexView), decipher.final()])
 }
 
-function originator(publicKey: KeyObject): OriginatorPublicKey {
-  const spki = fromBER(octets(publicKey.export({ format: 'der', type: 'spki' }))).result
-  const [, point] = 'value' in spki.valueBlock ? (spki.valueBlock.value as unknown[]) : []
+function originator(spki: Uint8Array): OriginatorPublicKey {
+  const { valueBlock } = fromBER(octets(spki)).result
+  const [, point] = 'value' in valueBlock ? (valueBlock.value as unknown[]) : []
   if (!(point instanceof BitString)) throw new TypeError('the public key has no point')
   return new OriginatorPublicKey({
     algorithm: new AlgorithmIdentifier({ algorithmId: oid('id-ecPublicKey') }),

@@ -1,4 +1,3 @@
-import { p256Spki } from '../../pki/public-key.js'
 import type { Random } from '../../ports.js'
 import { deviceOrder } from './device-subject.js'
 import type { DeviceSubject, MadeKey } from './model.js'
@@ -7,14 +6,13 @@ import type { DeviceSubject, MadeKey } from './model.js'
 export function makeDeviceKey(
   { uuid, isProduction }: DeviceSubject,
   factory: string,
-  random: Pick<Random, 'ecKeyPair'>,
+  random: Pick<Random, 'ecPrivateKey'>,
 ): MadeKey {
-  const { privateKey, publicKey } = random.ecKeyPair('P-256')
-  const spki = p256Spki(publicKey)
+  const { pem, spki } = random.ecPrivateKey('P-256')
   return {
     uuid,
     isProduction,
     ...deviceOrder(factory, { uuid, isProduction }, spki),
-    privateKeyPem: privateKey.export({ format: 'pem', type: 'sec1' }).toString(),
+    privateKeyPem: pem,
   }
 }

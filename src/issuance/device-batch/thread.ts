@@ -1,9 +1,8 @@
 // A separate program (scripts/build.mjs): the worker thread that in-threads.ts starts.
-import { generateKeyPairSync } from 'node:crypto'
 import { on } from 'node:events'
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { FpkiError } from '../../errors.js'
-import { NODE_CURVE } from '../../pki/public-key.js'
+import { newEcPrivateKey } from '../../pki/ec-keys.js'
 import { readCertificate } from '../../pki/read-certificate.js'
 import {
   CERTIFICATES,
@@ -20,11 +19,10 @@ import {
 import { batchWork } from './work.js'
 
 const { factory, ca, privateKey }: ThreadData = workerData
-// A thread has a composition root of its own: ports cannot be posted to it.
-const random = {
-  ecKeyPair: (curve: keyof typeof NODE_CURVE) => generateKeyPairSync('ec', { namedCurve: NODE_CURVE[curve] }),
-}
-const work = batchWork({ factory, ca: readCertificate(ca, 'the device CA'), privateKey }, random)
+const work = batchWork(
+  { factory, ca: readCertificate(ca, 'the device CA'), privateKey },
+  { ecPrivateKey: newEcPrivateKey },
+)
 
 async function rowsFor(task: ThreadTask): Promise<ArrayBuffer> {
   switch (task.kind) {

@@ -34,7 +34,7 @@ export interface WorkIssuer extends Pick<BatchIssuer, 'factory' | 'ca'> {
 }
 
 /** The work for one device CA. */
-export function batchWork({ factory, ca, privateKey }: WorkIssuer, random: Pick<Random, 'ecKeyPair'>): BatchWork {
+export function batchWork({ factory, ca, privateKey }: WorkIssuer, random: Pick<Random, 'ecPrivateKey'>): BatchWork {
   const certificatesOf = lastOf((validity: Validity) => deviceCertificates({ factory, ca }, validity))
   const prepare = async (orders: readonly DeviceFields[], validity: Validity) => {
     const { tbs } = await certificatesOf(validity)

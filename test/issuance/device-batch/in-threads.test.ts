@@ -13,6 +13,7 @@ import { readCertificate } from '../../../src/pki/read-certificate.js'
 import { csrPem } from '../../pki/support/csr.js'
 import { runProgram, temporaryDirectory } from '../../support/cli.js'
 import { unchecked } from '../../support/issue.js'
+import { ALL_POINTS } from '../../support/points.js'
 import {
   deviceCsr,
   newOrder,
@@ -25,6 +26,8 @@ import {
 } from './batch-scene.js'
 
 const PROGRAM = fileURLToPath(new URL('../../../dist/cli/device-batch/device-batch-thread.js', import.meta.url))
+/** Node stopped a thread after some ten thousand keys that were exported after they had been generated. */
+const MADE_KEYS = ALL_POINTS ? 100_000 : 5000
 const POLICY = { allowsProduction: true }
 
 let scene: Scene
@@ -52,6 +55,15 @@ function subjectsOf(issued: readonly IssuedCertificate[]): readonly string[] {
 }
 
 describe('worker threads', () => {
+  test('make keys without end: none of them stops a thread', async () => {
+    const batches = inThreads()
+    const devices = Array.from({ length: 1000 }, () => ({ uuid: randomUUID(), isProduction: false }))
+    for (let made = 0; made < MADE_KEYS; made += devices.length) {
+      const keys = await batches.makeKeys(devices)
+      expect(keys.map(({ uuid }) => uuid)).toEqual(devices.map(({ uuid }) => uuid))
+    }
+  })
+
   test('check requests as this thread does, in their order', async () => {
     const der = deviceCsr()
     const requests = [

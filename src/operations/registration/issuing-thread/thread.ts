@@ -1,9 +1,9 @@
 // A separate program (scripts/build.mjs): the worker thread that in-thread.ts starts.
-import { generateKeyPairSync, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { openDeviceRegister, type SqliteOptions } from '../../../devices/open.js'
 import { FpkiError } from '../../../errors.js'
-import { NODE_CURVE } from '../../../pki/public-key.js'
+import { newEcPrivateKey } from '../../../pki/ec-keys.js'
 import type { Random } from '../../../ports.js'
 import { durableFiles } from '../../../storage/files.js'
 import { nodeFileSystem } from '../../../storage/node-file-system.js'
@@ -14,7 +14,7 @@ const options: SqliteOptions = workerData
 // A thread has a composition root of its own: ports cannot be posted to it.
 const random: Random = {
   bytes: (size) => new Uint8Array(randomBytes(size)),
-  ecKeyPair: (curve) => generateKeyPairSync('ec', { namedCurve: NODE_CURVE[curve] }),
+  ecPrivateKey: newEcPrivateKey,
 }
 const ports = { files: durableFiles(nodeFileSystem()), random, clock: () => new Date() }
 

@@ -116,7 +116,7 @@ function floor() {
   for (const { info, spki, signature } of requests) {
     const key = createPublicKey({ key: spki, format: 'der', type: 'spki' })
     if (!verify('sha256', info, key, signature)) throw new Error('a bad request')
-    if (!verify('sha256', info, publicKey, sign('sha256', info, key))) throw new Error('a bad signature')
+    if (!verify('sha256', info, publicKey, sign('sha256', info, privateKey))) throw new Error('a bad signature')
   }
 }
 

@@ -2,15 +2,7 @@
 // floor) and by `openssl ca`; and with the CA's key in SoftHSM, beside the module's own C_Sign calls. All in one run and in
 // turns, so that a busy machine is busy for everybody.
 import { execFileSync, spawnSync } from 'node:child_process'
-import {
-  createPrivateKey,
-  createPublicKey,
-  generateKeyPairSync,
-  randomBytes,
-  randomUUID,
-  sign,
-  verify,
-} from 'node:crypto'
+import { createPrivateKey, createPublicKey, randomBytes, randomUUID, sign, verify } from 'node:crypto'
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -59,17 +51,7 @@ await build({
 const fpki = await import(pathToFileURL(bundled).href)
 rmSync(bundled)
 
-const random = {
-  bytes: (size) => new Uint8Array(randomBytes(size)),
-  ecPrivateKey: (curve) => {
-    const { privateKey, publicKey } = generateKeyPairSync('ec', {
-      namedCurve: curve,
-      privateKeyEncoding: { format: 'pem', type: 'sec1' },
-      publicKeyEncoding: { format: 'der', type: 'spki' },
-    })
-    return { pem: privateKey, spki: publicKey }
-  },
-}
+const { random } = fpki.thisMachine()
 
 /** A request as lmp-device-register makes it. */
 function newRequest() {

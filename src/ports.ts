@@ -13,7 +13,7 @@ export type Hash = 'sha256' | 'sha384' | 'sha512'
 
 /** A private key and its public key. */
 export interface NewPrivateKey {
-  /** PEM `EC PRIVATE KEY` (SEC 1). Secret. */
+  /** PEM `EC PRIVATE KEY` (SEC 1), the form of docs/profile.md#key-files. Secret. */
   readonly pem: string
   /** SubjectPublicKeyInfo, DER. */
   readonly spki: Uint8Array

@@ -5,7 +5,6 @@ import type { KeyRef } from '../directory/records.js'
 import { FpkiError } from '../errors.js'
 import { sameSpki } from '../pki/public-key.js'
 import type { EncryptionPorts, Passphrases, Signer } from '../ports.js'
-import { newPrivateKeyPem } from '../signer/file.js'
 import { isEncryptedKey } from '../signer/key-pem.js'
 import { type EcKey, openEcKey } from '../signer/open-key.js'
 import type { KeyStore, NewKey } from './key-store.js'
@@ -42,7 +41,7 @@ async function newKeyText(
   ports: EncryptionPorts,
   passphrases: Passphrases | undefined,
 ): Promise<string> {
-  const text = pem ?? newPrivateKeyPem(ports.random, curve)
+  const text = pem ?? ports.random.ecPrivateKey(curve).pem
   if (!encrypt || isEncryptedKey(text, name)) return text
   return encryptKey(text, await newPassphrase(passphrases), ports)
 }

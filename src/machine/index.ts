@@ -19,7 +19,7 @@ import type { OAuthClient, OAuthTokens } from '../config/oauth-client.js'
 import { PASSPHRASE_ROUNDS } from '../containers/pkcs8.js'
 import type { WebhookCall } from '../factory/http/webhook.js'
 import type { Who } from '../ports.js'
-import { newPrivateKeyPem, pemSigner } from '../signer/file.js'
+import { pemSigner } from '../signer/file.js'
 import type { HttpPorts, Transport } from './http.js'
 import type { Machine } from './machine.js'
 
@@ -73,7 +73,7 @@ export function embeddedFactoryOn(
 export function embeddedPortsOn(machine: Machine, signal: AbortSignal) {
   return {
     ...machine,
-    keys: { newPem: () => newPrivateKeyPem(machine.random, 'P-256'), open: pemSigner },
+    keys: { newPem: () => machine.random.ecPrivateKey('P-256').pem, open: pemSigner },
     sleep: async (milliseconds: number) => {
       await delay(milliseconds, undefined, { signal }).catch(() => signal.throwIfAborted())
     },

@@ -4,7 +4,7 @@ import { thisMachine } from '../../src/machine/index.js'
 import { der, objectIdentifier, octetString, sequence } from '../../src/pki/der-write.js'
 import { type OidName, oid } from '../../src/pki/oids.js'
 import { encodePem } from '../../src/pki/pem.js'
-import { newPrivateKeyPem, pemSigner } from '../../src/signer/file.js'
+import { pemSigner } from '../../src/signer/file.js'
 import { output } from '../support/cli.js'
 import { encryptedPem, encryptedPkcs8, partsOf, pbes2Pem } from '../support/damaged-key.js'
 
@@ -69,7 +69,7 @@ describe('an encrypted key whose derivation is', () => {
     ['PBES1', ['-v1', 'PBE-MD5-DES', '-provider', 'legacy', '-provider', 'default']],
     ['PKCS#12', ['-v1', 'PBE-SHA1-3DES']],
   ])('%s with many rounds is refused', async (_, words) => {
-    const key = newPrivateKeyPem(thisMachine().random, 'P-256')
+    const key = thisMachine().random.ecPrivateKey('P-256').pem
     const all = ['pkcs8', '-topk8', '-passout', `pass:${PASSPHRASE}`, '-iter', '200001', ...words]
     const pem = await output('openssl', all, { stdin: key })
     await expect(pemSigner(pem, 'it', { passphrase: PASSPHRASE })).rejects.toMatchObject({
@@ -89,7 +89,7 @@ describe('an encrypted key of OpenSSL', () => {
     ['scrypt, p = 16', ['-scrypt', '-scrypt_N', '4096', '-scrypt_p', '16']],
     ['100,000 rounds of PBES1', ['-v1', 'PBE-SHA1-3DES', '-iter', '100000']],
   ] as const)('with %s opens', async (_, words) => {
-    const key = newPrivateKeyPem(thisMachine().random, 'P-384')
+    const key = thisMachine().random.ecPrivateKey('P-384').pem
     const pem = await output('openssl', ['pkcs8', '-topk8', '-passout', `pass:${PASSPHRASE}`, ...words], { stdin: key })
     const { spki: publicKey } = await pemSigner(pem, 'it', { passphrase: PASSPHRASE })
     const spki = await output('openssl', ['pkey', '-pubout'], { stdin: key })
@@ -102,7 +102,7 @@ test('the longest permitted derivation stops immediately when aborted', async ()
   const derivation = { kind: 'PBKDF2', salt: Buffer.alloc(16), rounds: MAX_ROUNDS, hash: 'sha256' } as const
   const derived = deriveKey(derivation, PASSPHRASE, 32, controller.signal)
   // Meanwhile the process does other work.
-  const key = encryptedPem(partsOf(newPrivateKeyPem(thisMachine().random, 'P-256')), PASSPHRASE, 1)
+  const key = encryptedPem(partsOf(thisMachine().random.ecPrivateKey('P-256').pem), PASSPHRASE, 1)
   await pemSigner(key, 'it', { passphrase: PASSPHRASE })
   controller.abort(new Error('stopped'))
   await expect(derived).rejects.toThrow('stopped')
@@ -141,7 +141,7 @@ describe('a private key of a type that takes minutes to parse', () => {
 })
 
 test('base64 that OpenSSL would decode differently is refused', async () => {
-  const key = newPrivateKeyPem(thisMachine().random, 'P-256')
+  const key = thisMachine().random.ecPrivateKey('P-256').pem
   const pem = await output('openssl', ['pkcs8', '-topk8', '-passout', `pass:${PASSPHRASE}`], { stdin: key })
   const broken = pem.replace(/(?<=KEY-----\n.{10})/, '!')
   await expect(pemSigner(broken, 'it', { passphrase: PASSPHRASE })).rejects.toMatchObject({

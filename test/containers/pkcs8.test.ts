@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { checkNewPassphrase, encryptKey } from '../../src/containers/pkcs8.js'
 import { thisMachine } from '../../src/machine/index.js'
-import { newPrivateKeyPem, pemSigner } from '../../src/signer/file.js'
+import { pemSigner } from '../../src/signer/file.js'
 import { output, runProgram, temporaryDirectory } from '../support/cli.js'
 
 const machine = thisMachine()
@@ -17,7 +17,7 @@ describe('encryptKey', () => {
   ] as const)(
     'encrypts a key on %s so that OpenSSL decrypts it with the passphrase, and no other',
     async (curve, passphrase) => {
-      const pem = newPrivateKeyPem(random, curve)
+      const pem = random.ecPrivateKey(curve).pem
       const encrypted = join(await temporaryDirectory(), 'encrypted.key')
       await writeFile(encrypted, encryptKey(pem, passphrase, QUICK))
       const words = ['pkey', '-in', encrypted, '-passin', 'stdin']
@@ -28,7 +28,7 @@ describe('encryptKey', () => {
   )
 
   test('uses PBES2 with AES-256 and 600,000 rounds of PBKDF2 with SHA-256 according to OpenSSL', async () => {
-    const pem = encryptKey(newPrivateKeyPem(random, 'P-256'), 'correct horse', machine)
+    const pem = encryptKey(random.ecPrivateKey('P-256').pem, 'correct horse', machine)
     const structure = await output('openssl', ['asn1parse'], { stdin: pem })
     for (const part of ['PBES2', 'PBKDF2', 'hmacWithSHA256', 'aes-256-cbc', 'INTEGER           :0927C0']) {
       expect(structure).toContain(part)
@@ -37,12 +37,12 @@ describe('encryptKey', () => {
   })
 
   test('uses a new salt and IV each time', () => {
-    const pem = newPrivateKeyPem(random, 'P-256')
+    const pem = random.ecPrivateKey('P-256').pem
     expect(encryptKey(pem, 'correct horse', QUICK)).not.toBe(encryptKey(pem, 'correct horse', QUICK))
   })
 
   test('can be opened by fpki', async () => {
-    const pem = newPrivateKeyPem(random, 'P-384')
+    const pem = random.ecPrivateKey('P-384').pem
     const encrypted = encryptKey(pem, 'correct horse', QUICK)
     const { spki: publicKey } = await pemSigner(encrypted, 'it', { passphrase: 'correct horse' })
     const spki = await output('openssl', ['pkey', '-pubout'], { stdin: pem })

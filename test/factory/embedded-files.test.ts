@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { embeddedFactories, embeddedFactory } from '../../src/factory/embedded/index.js'
 import { thisMachine } from '../../src/machine/index.js'
-import { newPrivateKeyPem, pemSigner } from '../../src/signer/file.js'
+import { pemSigner } from '../../src/signer/file.js'
 import { newRoot } from '../support/issue.js'
 import { csrOf, type Embedded, filesIn, localCaOf, newFactory, newFactoryWithRoot, pemOf } from './support/embedded.js'
 
@@ -200,7 +200,7 @@ describe('the lock', () => {
       stateDirectory: factory.stateDirectory,
       factory: 'acme',
       tlsNames: [],
-      keys: { newPem: () => newPrivateKeyPem(thisMachine().random, 'P-256'), open: pemSigner },
+      keys: { newPem: () => thisMachine().random.ecPrivateKey('P-256').pem, open: pemSigner },
       sleep: async (milliseconds) => {
         waits.push(milliseconds)
       },

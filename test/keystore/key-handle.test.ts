@@ -2,13 +2,13 @@ import { createPublicKey, sign, verify } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { openKeyHandle } from '../../src/keystore/key-files.js'
 import { thisMachine } from '../../src/machine/index.js'
-import { newPrivateKeyPem, pemSigner } from '../../src/signer/file.js'
+import { pemSigner } from '../../src/signer/file.js'
 import { newSigner } from '../support/issue.js'
 
 const { random } = thisMachine()
 
 test('the key of a device CA is opened as a handle, if it is the key of the certificate', async () => {
-  const pem = newPrivateKeyPem(random, 'P-384')
+  const pem = random.ecPrivateKey('P-384').pem
   const files = new Map([['local-ca.key', pem]])
   const folder = { path: '/pki', read: async (name: string) => files.get(name) ?? null }
   const { spki } = await pemSigner(pem, 'the key')

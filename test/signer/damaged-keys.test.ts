@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { thisMachine } from '../../src/machine/index.js'
 import type { Curve } from '../../src/ports.js'
-import { newPrivateKeyPem, pemSigner } from '../../src/signer/file.js'
+import { pemSigner } from '../../src/signer/file.js'
 import { runProgram } from '../support/cli.js'
 import { DAMAGES, encryptedPem, type KeyParts, partsOf, pkcs8Pem, sec1Pem } from '../support/damaged-key.js'
 import { ALL_POINTS } from '../support/points.js'
@@ -20,13 +20,13 @@ describe.each(TABLE)('a key on %s in %s', (curve, form) => {
   const opener = { passphrase: PASSPHRASE }
 
   test('opens undamaged, with and without its public key', async () => {
-    const whole = partsOf(newPrivateKeyPem(thisMachine().random, curve))
+    const whole = partsOf(thisMachine().random.ecPrivateKey(curve).pem)
     const { spki: publicKey } = await pemSigner(write(whole), 'it', opener)
     expect((await pemSigner(write({ ...whole, point: null }), 'it', opener)).spki).toEqual(publicKey)
   })
 
   test.each(Object.entries(DAMAGES))('with %s is refused, as in OpenSSL', async (_, damage) => {
-    const whole = partsOf(newPrivateKeyPem(thisMachine().random, curve))
+    const whole = partsOf(thisMachine().random.ecPrivateKey(curve).pem)
     const pem = write(damage(whole))
     const openssl = ['pkey', '-check', '-noout', '-passin', `pass:${PASSPHRASE}`]
     expect((await runProgram('openssl', openssl, { stdin: pem })).status).not.toBe(0)
@@ -40,7 +40,7 @@ describe.each(TABLE)('a key on %s in %s', (curve, form) => {
 const BITS = ALL_POINTS ? 1 : 9
 
 test('any flipped bit of the scalar is detected', async () => {
-  const whole = partsOf(newPrivateKeyPem(thisMachine().random, 'P-256'))
+  const whole = partsOf(thisMachine().random.ecPrivateKey('P-256').pem)
   for (let bit = 0; bit < 256; bit += BITS) {
     const scalar = Buffer.from(whole.scalar)
     scalar[bit >> 3] = (scalar[bit >> 3] ?? 0) ^ (1 << (bit & 7))

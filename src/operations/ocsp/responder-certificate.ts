@@ -5,7 +5,7 @@ import { attributeValues } from '../../pki/name.js'
 import { OCSP_RESPONDER } from '../../pki/profiles.js'
 import { keyIdentifier } from '../../pki/public-key.js'
 import type { Clock, Random } from '../../ports.js'
-import { newPrivateKeyPem, pemSigner } from '../../signer/file.js'
+import { pemSigner } from '../../signer/file.js'
 import type { ResponderKey } from '../../signer/ocsp-response.js'
 import { signCertificate } from '../../signer/x509/certificate.js'
 import { commonNameAndUnit } from '../../signer/x509/name.js'
@@ -33,7 +33,7 @@ export async function newResponder(
   { ca, file, key }: DeviceIssuer,
   ports: ResponderPorts,
 ): Promise<ResponderKey> {
-  const signer = await pemSigner(newPrivateKeyPem(ports.random, 'P-256'), 'the key of the OCSP responder')
+  const signer = await pemSigner(ports.random.ecPrivateKey('P-256').pem, 'the key of the OCSP responder')
   const contents = {
     ...{ role: `the OCSP responder of ${file}`, profile: OCSP_RESPONDER, issuer: ca, names: [], spki: signer.spki },
     subject: await commonNameAndUnit(responderName(attributeValues(ca.subject, 'CN')[0] ?? file), factory),

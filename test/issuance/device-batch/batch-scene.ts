@@ -4,7 +4,7 @@ import type { BatchIssuer, CertificateOrder, CheckedRequest } from '../../../src
 import { thisMachine } from '../../../src/machine/index.js'
 import { type Lifetime, validityFrom } from '../../../src/pki/validity.js'
 import type { Curve } from '../../../src/ports.js'
-import { newPrivateKeyPem, pemSigner } from '../../../src/signer/file.js'
+import { pemSigner } from '../../../src/signer/file.js'
 import { buildCsr, CN, extension, extensionRequest, newKey, OU } from '../../pki/support/csr.js'
 import { objectIdentifier, sequence, setOf, tlv } from '../../pki/support/der.js'
 import { type Authority, FACTORY, NOW, newDeviceCa, newRoot } from '../../support/issue.js'
@@ -23,7 +23,7 @@ export interface Scene {
 }
 
 export async function newScene(curve: Curve = 'P-256'): Promise<Scene> {
-  const pem = newPrivateKeyPem(PORTS.random, curve)
+  const pem = PORTS.random.ecPrivateKey(curve).pem
   const root = await newRoot()
   const ca = await newDeviceCa(root, {}, await pemSigner(pem, 'the key'))
   const key = { kind: 'file', privateKey: createPrivateKey(pem) } as const

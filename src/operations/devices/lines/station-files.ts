@@ -9,7 +9,7 @@ import { newSerialNumber } from '../../../pki/serial.js'
 import { validityFrom } from '../../../pki/validity.js'
 import type { Clock, DurableFiles, Random, Signer } from '../../../ports.js'
 import { shellWord } from '../../../shell-word.js'
-import { newPrivateKeyPem, pemSigner } from '../../../signer/file.js'
+import { pemSigner } from '../../../signer/file.js'
 import { signCertificate } from '../../../signer/x509/certificate.js'
 import { commonNameAndUnit } from '../../../signer/x509/name.js'
 
@@ -56,7 +56,7 @@ export async function stationFiles(order: StationOrder, ports: Ports): Promise<S
   const [foundKey, found] = [await files.read(keyFile, MAX_FILE), await files.read(certificateFile, MAX_FILE)]
   if (found === null && !mayMake) return null
   if (found !== null && foundKey === null) throw exists(certificateFile)
-  const key = foundKey ?? newPrivateKeyPem(random, 'P-256')
+  const key = foundKey ?? random.ecPrivateKey('P-256').pem
   const signer = await pemSigner(key, keyFile)
   try {
     if (found !== null) {

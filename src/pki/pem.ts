@@ -1,12 +1,13 @@
 import { FpkiError } from '../errors.js'
 
-/** The labels that fpki reads and writes (RFC 7468, sections 5 to 7, 11 and 13; the last one is specific to OpenSSL). */
+/** The labels that fpki reads and writes (RFC 7468, sections 5 to 7 and 10 to 13; RFC 5915, 4; the last one is specific to OpenSSL). */
 export type PemLabel =
   | 'CERTIFICATE'
   | 'CERTIFICATE REQUEST'
   | 'NEW CERTIFICATE REQUEST'
   | 'X509 CRL'
   | 'ENCRYPTED PRIVATE KEY'
+  | 'EC PRIVATE KEY'
   | 'PRIVATE KEY'
   | 'PUBLIC KEY'
   | 'TRUSTED CERTIFICATE'
@@ -123,6 +124,7 @@ const NOUNS: Readonly<Record<PemLabel, string>> = {
   'NEW CERTIFICATE REQUEST': 'a certificate request',
   'X509 CRL': 'a CRL',
   'ENCRYPTED PRIVATE KEY': 'an encrypted private key',
+  'EC PRIVATE KEY': 'a private key',
   'PRIVATE KEY': 'a private key',
   'PUBLIC KEY': 'a public key',
   'TRUSTED CERTIFICATE': 'a trusted certificate',

@@ -1,4 +1,5 @@
-// Runs scripts of package.json at once, one on each core, and reports what they print as each of them ends:
+// Runs scripts of package.json at once, one on each core, and reports what they print: of the first one as it is printed, of
+// the others as each of them ends:
 //
 //   node scripts/at-once.mjs NAMES...
 //
@@ -15,9 +16,10 @@ if (unknown.length > 0) throw new Error(`package.json has no script ${unknown.jo
 /** Resolves to whether it succeeded. npm itself would take longer than some of the scripts. */
 function succeeds(name) {
   return new Promise((resolve) => {
-    const child = spawn('sh', ['-c', `exec 2>&1\n${scripts[name]}`], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const stdout = name === names[0] ? 'inherit' : 'pipe'
+    const child = spawn('sh', ['-c', `exec 2>&1\n${scripts[name]}`], { stdio: ['ignore', stdout, 'inherit'] })
     let said = ''
-    child.stdout.setEncoding('utf8').on('data', (text) => {
+    child.stdout?.setEncoding('utf8').on('data', (text) => {
       said += text
     })
     child.on('close', (status, signal) => {

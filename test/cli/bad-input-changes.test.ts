@@ -2,7 +2,7 @@ import { chmod, copyFile, mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { opensslCsr, opensslKey } from '../pki/support/openssl-csr.js'
-import { ALL_POINTS } from '../support/points.js'
+import { isTurnOf } from '../support/points.js'
 import { serialOf } from './device-cas.js'
 import { copiedPki, editCertificates, editJson, type Made, madePki } from './made.js'
 import { expectRefusal, expectWords, type Refusal } from './refusal.js'
@@ -171,14 +171,13 @@ const ROWS: Row[] = [
   },
 ]
 
-/** Whether the command is to meet what is wrong: each does with FPKI_TEST_ALL_POINTS; otherwise they take turns. */
-function isTried({ not = [] }: Row, at: number, command: string): boolean {
-  const commands = Object.keys(COMMANDS).filter((one) => !not.includes(one))
-  return ALL_POINTS ? commands.includes(command) : commands[at % commands.length] === command
+/** The commands that look at what is wrong. */
+function commandsOf({ not = [] }: Row): readonly string[] {
+  return Object.keys(COMMANDS).filter((command) => !not.includes(command))
 }
 
 describe.each(Object.keys(COMMANDS))('%s refuses, without any change,', (command) => {
-  const rows = ROWS.filter((row, at) => isTried(row, at, command))
+  const rows = ROWS.filter((row, at) => isTurnOf(command, commandsOf(row), at))
   test.each(rows)('$title', async ({ spoil, words = [], refusal }) => {
     const made = await copiedPki()
     await writeFile(join(made.home.path, 'the.csr'), await opensslCsr())

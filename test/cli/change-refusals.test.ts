@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { newHome, output } from '../support/cli.js'
 import { editJournal } from '../support/journal.js'
+import { isTurnOf } from '../support/points.js'
 import { interruptedCreate } from './interruption.js'
 import { copiedPki, type Made } from './made.js'
 import { expectRefusal, type Refusal } from './refusal.js'
@@ -77,8 +78,10 @@ const WRONG: Readonly<Record<string, readonly [(made: Made) => Promise<unknown>,
   ],
 }
 
-describe.each(COMMANDS)('%s refuses, without any change,', (_, words) => {
-  test.each(Object.entries(WRONG))('a directory that %s', async (_, [spoil, refusal]) => {
+describe.each(COMMANDS)('%s refuses, without any change,', (name, words) => {
+  const names = COMMANDS.map(([command]) => command)
+  const wrong = Object.entries(WRONG).filter((_, at) => isTurnOf(name, names, at))
+  test.each(wrong)('a directory that %s', async (_, [spoil, refusal]) => {
     const made = await copiedPki()
     await spoil(made)
     await expectRefusal(made.home, words(made.directory), { ...refusal, names: [made.directory, ...refusal.names] })

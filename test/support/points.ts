@@ -49,3 +49,11 @@ export function sampleOf<Item>(all: readonly Item[], test: string): readonly Ite
   const kinds = all.map(() => 'one')
   return pointsToTry(kinds, test).map((point) => all[point - 1] as Item)
 }
+
+/**
+ * Whether `one` of several commands or forms is to meet the case with the number `at`. In `npm test` they take turns, so that
+ * each case is met once; with `npm run test:all` all meet it.
+ */
+export function isTurnOf<Item>(one: Item, several: readonly Item[], at: number): boolean {
+  return ALL_POINTS ? several.includes(one) : several[at % several.length] === one
+}

@@ -3,7 +3,7 @@ import type { Curve, NewPrivateKey } from '../ports.js'
 import { bitString, explicit, integer, objectIdentifier, octetString, sequence } from './der-write.js'
 import { oid } from './oids.js'
 import { encodePem } from './pem.js'
-import { NODE_CURVE } from './public-key.js'
+import { ecSpki, NODE_CURVE } from './public-key.js'
 
 /**
  * A new EC private key (SEC 1, C.4, and RFC 5915) with its public key (RFC 5480, 2.2). Node generates the pair, and the code
@@ -13,18 +13,13 @@ import { NODE_CURVE } from './public-key.js'
 export function newEcPrivateKey(curve: Curve): NewPrivateKey {
   const pair = createECDH(NODE_CURVE[curve])
   const point = pair.generateKeys()
-  const namedCurve = objectIdentifier(oid(curve))
-  const subjectPublicKey = bitString(point)
   const key = sequence(
     integer(Uint8Array.of(1)),
     octetString(paddedScalar(pair.getPrivateKey(), point)),
-    explicit(0, namedCurve),
-    explicit(1, subjectPublicKey),
+    explicit(0, objectIdentifier(oid(curve))),
+    explicit(1, bitString(point)),
   )
-  return {
-    pem: encodePem('EC PRIVATE KEY', key),
-    spki: sequence(sequence(objectIdentifier(oid('id-ecPublicKey')), namedCurve), subjectPublicKey),
-  }
+  return { pem: encodePem('EC PRIVATE KEY', key), spki: ecSpki(curve, point) }
 }
 
 /** The scalar in as many octets as a coordinate of the uncompressed point (RFC 5915, 3); Node leaves out leading zeros. */

@@ -1,6 +1,9 @@
 import { FpkiError } from '../errors.js'
 
-/** The labels that fpki reads and writes (RFC 7468, sections 5 to 7 and 10 to 13; RFC 5915, 4; the last one is specific to OpenSSL). */
+/**
+ * The labels that fpki reads and writes (RFC 7468, sections 5 to 7, 10, 11 and 13; RFC 5915, section 4; the last one is
+ * specific to OpenSSL).
+ */
 export type PemLabel =
   | 'CERTIFICATE'
   | 'CERTIFICATE REQUEST'

@@ -1,7 +1,7 @@
 import { createPublicKey, ECDH, hash, type JsonWebKeyInput, type KeyObject, type PublicKeyInput } from 'node:crypto'
 import type { Curve, Hash } from '../ports.js'
 import { parseDer, rawDer, readObjectIdentifier, readOctetBitString, sequenceMembers, TAG } from './der.js'
-import { bitString, sequence } from './der-write.js'
+import { bitString, objectIdentifier, sequence } from './der-write.js'
 import { sameOctets } from './octets.js'
 import { oid } from './oids.js'
 
@@ -103,6 +103,11 @@ export function uncompressedSpki(spki: Uint8Array): Uint8Array {
   const curve = NODE_CURVE[namedCurve(spki)]
   const point = ECDH.convertKey(readOctetBitString(subjectPublicKey), curve, undefined, undefined, 'uncompressed')
   return sequence(rawDer(algorithm), bitString(Buffer.from(point)))
+}
+
+/** The SubjectPublicKeyInfo (DER) of a point on a curve, in the form in which the point is given (RFC 5480, 2). */
+export function ecSpki(curve: Curve, point: Uint8Array): Uint8Array {
+  return sequence(sequence(objectIdentifier(oid('id-ecPublicKey')), objectIdentifier(oid(curve))), bitString(point))
 }
 
 /** Whether two SubjectPublicKeyInfos (DER) contain the same key, in any point form. Throws like {@link uncompressedSpki}. */

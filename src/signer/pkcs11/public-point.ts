@@ -1,5 +1,6 @@
-import { bitString, objectIdentifier, sequence } from '../../pki/der-write.js'
+import { objectIdentifier } from '../../pki/der-write.js'
 import { oid } from '../../pki/oids.js'
+import { ecSpki } from '../../pki/public-key.js'
 import type { Curve } from '../../ports.js'
 
 /** The length of a coordinate in octets (SEC 1, 2.3.5). */
@@ -28,6 +29,5 @@ export function spkiOfPoint(value: Uint8Array, curve: Curve): Uint8Array | null 
   // The header of an OCTET STRING has two octets, or three above 127 octets (P-521).
   const wrapped = value[0] === 0x04 && headerSize === (pointSize < 0x80 ? 2 : 3) && value[headerSize - 1] === pointSize
   if (point[0] !== 0x04 || !(headerSize === 0 || wrapped)) return null
-  const algorithm = sequence(objectIdentifier(oid('id-ecPublicKey')), ecParameters(curve))
-  return sequence(algorithm, bitString(point))
+  return ecSpki(curve, point)
 }

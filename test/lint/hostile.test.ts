@@ -4,7 +4,7 @@ import { lint, readFileItems } from '../../src/lint/index.js'
 import { BUILT_NOW, buildCertificate, buildCrl, builtCsr, builtRoot, utcTime } from '../pki/support/built.js'
 import { integer, pem, sequence, tlv } from '../pki/support/der.js'
 import { mutationsOf } from '../pki/support/mutations.js'
-import { ALL_POINTS } from '../support/points.js'
+import { ALL_POINTS, sampleOf } from '../support/points.js'
 
 const root = builtRoot()
 const good = { certificate: buildCertificate(), request: builtCsr(), CRL: buildCrl(), root }
@@ -16,13 +16,13 @@ function codesOf(octets: Uint8Array): readonly string[] {
   return lint(items, beside, { factory: 'acme', now: BUILT_NOW }).findings.map(({ code }) => code)
 }
 
-describe.each(Object.entries(good))('a %s', (_, der) => {
+describe.each(Object.entries(good))('a %s', (name, der) => {
   test('that is truncated anywhere has a finding', () => {
     for (let length = 0; length < der.length; length += 1) expect(codesOf(der.subarray(0, length))).not.toEqual([])
   })
 
   test('with any one value replaced has a finding', () => {
-    const silent = mutationsOf(der).filter((mutation) => codesOf(mutation.der).length === 0)
+    const silent = sampleOf(mutationsOf(der), `a ${name}`).filter((mutation) => codesOf(mutation.der).length === 0)
     expect(silent.map(({ what }) => what)).toEqual([])
   })
 

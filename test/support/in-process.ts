@@ -2,13 +2,14 @@ import { createRequire } from 'node:module'
 import { Readable } from 'node:stream'
 import type * as Run from '../../src/cli/run.js'
 import { quickLocks } from './quick-locks.js'
+import './quick-trust.js'
 import type { Ended, Start } from './run-program.js'
 
 /** The program as it is installed; `npm test` builds it before the tests run. */
 const { main }: Pick<typeof Run, 'main'> = createRequire(import.meta.url)('../../dist/cli/cli.js')
 
 /** Encrypting with a passphrase is to cost a test nothing. Tests of what it costs start the program. */
-const PASSPHRASE_ROUNDS = 1000
+export const PASSPHRASE_ROUNDS = 1000
 
 /** Variables that fpki itself reads. Others are for libraries and child processes, which see those of this process. */
 const OWN_VARIABLES = /^(FPKI_\w+|FIOCTL_\w+|XDG_\w+|HOME|CACERT|NO_COLOR|TERM)$/

@@ -8,6 +8,7 @@ import { thisMachine } from '../../../src/machine/index.js'
 import type { Random } from '../../../src/ports.js'
 import { type FactoryServer, factoryServer, type ServerTls } from '../../support/factory-server.js'
 import { FACTORY, NOW } from '../../support/issue.js'
+import '../../support/quick-trust.js'
 import { newFactory } from './embedded.js'
 
 export const TOKEN = 'a-token-that-nobody-may-see'

@@ -4,10 +4,10 @@ import { createHash } from 'node:crypto'
 export const ALL_POINTS = process.env['FPKI_TEST_ALL_POINTS'] !== undefined
 
 /** Of so many points at which something can be cut off or fail, `npm test` tries one; `npm run test:all` tries each. */
-const ONE_IN = ALL_POINTS ? 1 : 30
+const ONE_IN = ALL_POINTS ? 1 : 20
 
 /**
- * The points to try, counted from 1: one in thirty, and besides one of each kind of step that these leave out. It is the same
+ * The points to try, counted from 1: one in twenty, and besides one of each kind of step that these leave out. It is the same
  * choice in every run; another test has another one, so that all of them together see more.
  *
  * @param kinds the kind of step at each point of an undisturbed run
@@ -44,7 +44,7 @@ export function pointsOfFault(
   return share.length > 0 ? share : points.slice(0, 1)
 }
 
-/** As {@link pointsToTry}, of what a test names itself: one in thirty, at least one. */
+/** As {@link pointsToTry}, of what a test names itself: one in twenty, at least one. */
 export function sampleOf<Item>(all: readonly Item[], test: string): readonly Item[] {
   const kinds = all.map(() => 'one')
   return pointsToTry(kinds, test).map((point) => all[point - 1] as Item)

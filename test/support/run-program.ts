@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import { runBeside } from './run-beside.js'
 
 /** The program as it is installed; `npm test` builds it before the tests run. */
 export const FPKI = fileURLToPath(new URL('../../bin/fpki.js', import.meta.url))
@@ -36,15 +37,16 @@ export interface Start {
 
 /** Runs a program to its end. */
 export function runProgram(program: string, words: readonly string[], start: Start = {}): Promise<Ended> {
-  const { env = {}, cwd, stdin, keepStdin, uid, gid, onStart } = start
+  const { env = {}, cwd, stdin = '', keepStdin, uid, gid, onStart } = start
+  const options = {
+    env: { PATH: process.env['PATH'] ?? '/usr/bin:/bin', ...NO_TRUSTED_ROOTS, ...env },
+    cwd: cwd ?? process.cwd(),
+    ...(uid === undefined ? {} : { uid }),
+    ...(gid === undefined ? {} : { gid }),
+  }
+  if (onStart === undefined && !keepStdin) return runBeside({ program, words, options, stdin })
   return new Promise((resolve, reject) => {
-    const child = spawn(program, words, {
-      env: { PATH: process.env['PATH'] ?? '/usr/bin:/bin', ...NO_TRUSTED_ROOTS, ...env },
-      stdio: 'pipe',
-      ...(cwd === undefined ? {} : { cwd }),
-      ...(uid === undefined ? {} : { uid }),
-      ...(gid === undefined ? {} : { gid }),
-    })
+    const child = spawn(program, words, { ...options, stdio: 'pipe' })
     let stdout = ''
     let stderr = ''
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
@@ -58,7 +60,7 @@ export function runProgram(program: string, words: readonly string[], start: Sta
       started.then(() => resolve({ status, signal, stdout, stderr }), reject)
     })
     child.stdin.on('error', () => undefined)
-    if (!keepStdin) child.stdin.end(stdin ?? '')
+    if (!keepStdin) child.stdin.end(stdin)
     const started = (async () => onStart?.(child))()
     started.catch(reject)
   })

@@ -1,20 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { runBeside } from './run-beside.js'
+import { type Ended, runBeside } from './run-beside.js'
+
+export type { Ended } from './run-beside.js'
 
 /** The program as it is installed; `npm test` builds it before the tests run. */
 export const FPKI = fileURLToPath(new URL('../../bin/fpki.js', import.meta.url))
 
 /** As {@link FPKI}, where the cost of passphrases is not the point. */
 export const QUICK_FPKI = fileURLToPath(new URL('quick-fpki.mjs', import.meta.url))
-
-/** What a program did. */
-export interface Ended {
-  readonly status: number | null
-  readonly signal: NodeJS.Signals | null
-  readonly stdout: string
-  readonly stderr: string
-}
 
 /**
  * `openssl x509` reads all roots that the system trusts each time, which takes five times as long as all else that it

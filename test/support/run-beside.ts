@@ -35,13 +35,13 @@ let last = 0
  */
 export function runBeside(program: Program): Promise<Ended> {
   runner ??= startRunner()
-  const process = runner
+  const child = runner
   last += 1
   const id = last
   return new Promise((resolve, reject) => {
     waiting.set(id, { resolve, reject })
-    process.send({ id, ...program })
-    keepIf(true)
+    child.send({ id, ...program })
+    keepThisProcess(true)
   })
 }
 
@@ -52,11 +52,11 @@ function startRunner(): ChildProcess {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   })
   child.on('message', (answer: Answer) => {
-    const { resolve, reject } = waiting.get(answer.id) ?? { resolve: () => undefined, reject: () => undefined }
+    const asker = waiting.get(answer.id)
     waiting.delete(answer.id)
-    if ('ended' in answer) resolve(answer.ended)
-    else reject(answer.failure)
-    keepIf(waiting.size > 0)
+    if ('ended' in answer) asker?.resolve(answer.ended)
+    else asker?.reject(answer.failure)
+    keepThisProcess(waiting.size > 0)
   })
   child.on('exit', () => {
     for (const { reject } of waiting.values()) reject(new Error('the process that runs programs has ended'))
@@ -66,13 +66,9 @@ function startRunner(): ChildProcess {
   return child
 }
 
-/** It keeps this process only while something runs. */
-function keepIf(isBusy: boolean): void {
-  if (isBusy) {
-    runner?.ref()
-    runner?.channel?.ref()
-  } else {
-    runner?.unref()
-    runner?.channel?.unref()
-  }
+/** Whether the runner keeps this process from ending; without something to run it does not. */
+function keepThisProcess(isKept: boolean): void {
+  const how = isKept ? 'ref' : 'unref'
+  runner?.[how]()
+  runner?.channel?.[how]()
 }

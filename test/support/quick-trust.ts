@@ -1,11 +1,12 @@
+import { syncBuiltinESMExports } from 'node:module'
 import tls, { rootCertificates, type SecureContext } from 'node:tls'
 
 const createSecureContext = tls.createSecureContext
 const contexts = new Map<string, SecureContext>()
 
 /**
- * A client that trusts one root more than those of Node has all of them parsed for each connection, which takes longer than
- * the connection. Such clients in the process of the tests share what was parsed; a program of its own parses them itself.
+ * A client that trusts one root more than those of Node has all of them parsed first, which takes longer than its requests.
+ * Such clients in the process of the tests share what was parsed; a program of its own parses them itself.
  */
 tls.createSecureContext = (options = {}) => {
   const { ca, cert, key, pfx } = options
@@ -16,3 +17,5 @@ tls.createSecureContext = (options = {}) => {
   contexts.set(root, context)
   return context
 }
+
+syncBuiltinESMExports()

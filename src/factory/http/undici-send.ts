@@ -1,4 +1,4 @@
-import { rootCertificates } from 'node:tls'
+import { createSecureContext, rootCertificates } from 'node:tls'
 import { EnvHttpProxyAgent } from 'undici'
 import { FpkiError } from '../../errors.js'
 import { type HttpAnswer, type HttpRequest, NoAnswer, type Send } from './exchange.js'
@@ -25,8 +25,7 @@ export interface SendOptions {
 /** Sends requests with undici: Node's fetch supports neither proxies nor additional roots. Throws ERR_USAGE for a bad proxy. */
 export function undiciSend(options: SendOptions): Send {
   const { extraRoots, insecure, proxy, noProxy, timeoutMilliseconds: timeout } = options
-  const ca = extraRoots === null ? {} : { ca: [...rootCertificates, extraRoots] }
-  const tls = { timeout: Math.min(timeout, 10_000), ...ca, rejectUnauthorized: !insecure }
+  const tls = { timeout: Math.min(timeout, 10_000), ...trustOf(extraRoots), rejectUnauthorized: !insecure }
   const dispatcher = new EnvHttpProxyAgent({
     connect: tls,
     requestTls: tls,
@@ -47,6 +46,12 @@ export function undiciSend(options: SendOptions): Send {
       throw deadline.aborted ? late(error) : noAnswer(error)
     }
   }
+}
+
+/** For all connections: to parse Node's roots takes longer than a connection. */
+function trustOf(extraRoots: string | null) {
+  if (extraRoots === null) return {}
+  return { secureContext: createSecureContext({ ca: [...rootCertificates, extraRoots] }) }
 }
 
 interface Exchange {

@@ -13,7 +13,7 @@ import {
 import { undiciSend } from '../factory/http/undici-send.js'
 import { postWebhook, type WebhookCall } from '../factory/http/webhook.js'
 import { type HttpFactory, httpFactory } from '../factory/http.js'
-import { decodePem } from '../pki/pem.js'
+import { decodePem, encodePem } from '../pki/pem.js'
 import { VERSION } from '../version.js'
 import type { Machine } from './machine.js'
 
@@ -68,11 +68,7 @@ async function oauthPorts(
   { cacert, ...transport }: Transport,
   signal: AbortSignal,
 ): Promise<OAuthPorts> {
-  const extraRoots = cacert === null ? null : await files.read(cacert, MAX_BYTES)
-  if (cacert !== null) {
-    if (extraRoots === null) throw new FpkiError('ERR_USAGE', `No such file: ${cacert}.`, 'Check --cacert and CACERT.')
-    checkRoots(decodePem('CERTIFICATE', extraRoots, cacert), cacert)
-  }
+  const extraRoots = cacert === null ? null : await readRoots(cacert, files)
   return {
     clock,
     random,
@@ -84,14 +80,21 @@ async function oauthPorts(
   }
 }
 
-/** Checks the roots, because TLS silently ignores unreadable ones. Throws ERR_BAD_FILE. */
-function checkRoots(roots: readonly Uint8Array[], cacert: string): void {
+/**
+ * Reads roots to trust: PEM as OpenSSL writes it, because TLS silently ignores what it cannot read, such as indented PEM.
+ * Throws ERR_USAGE when the file does not exist, and ERR_BAD_FILE.
+ */
+async function readRoots(cacert: string, files: Machine['files']): Promise<string> {
+  const text = await files.read(cacert, MAX_BYTES)
+  if (text === null) throw new FpkiError('ERR_USAGE', `No such file: ${cacert}.`, 'Check --cacert and CACERT.')
+  const roots = decodePem('CERTIFICATE', text, cacert)
   try {
     for (const der of roots) new X509Certificate(der)
   } catch (cause) {
     const hint = 'Use a PEM file with the root certificates to trust.'
     throw new FpkiError('ERR_BAD_FILE', `${cacert} contains an invalid certificate.`, hint, { cause })
   }
+  return roots.map((der) => encodePem('CERTIFICATE', der)).join('')
 }
 
 function credentialsOf(credentials: ServerCredentials, out: OAuthPorts, { warn }: HttpPorts): Credentials {

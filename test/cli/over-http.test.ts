@@ -173,6 +173,15 @@ describe('a configuration of fioctl', () => {
     expect(server.seen).toEqual([])
   })
 
+  test('with an indented CACERT, as YAML has it, works', async () => {
+    const { home, server } = await scene()
+    const cacert = join(home.path, 'roots.pem')
+    await writeFile(cacert, (await readFile(server.root, 'utf8')).replace(/^/gm, '  '))
+    const words = ['api', 'ping', '--api', server.url, '-f', 'acme', '--cacert', cacert, '--quiet']
+    const { status, stderr } = await home.fpki(words, { env: { FPKI_TOKEN: TOKEN } })
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+  })
+
   test('with insecure_skip_verify causes a warning each time', async () => {
     const { home, server } = await scene()
     await fioctlYaml(home, server, { insecure: true, token: TOKEN })

@@ -50,11 +50,8 @@ export function registrationService(options: ServiceOptions, ports: ServicePorts
     if (cached !== undefined) return cached
     const terms = { ...options, announce: options.cloud !== 'off' }
     const together = (orders: readonly RegistrationOrder[]) =>
-      registerDevices(line, orders, terms, { ...ports, lineNamed })
-    const batches = inBatches(
-      (orders: readonly RegistrationOrder[]) => availability.watch(() => apart(orders, together)),
-      commitsOf(register),
-    )
+      availability.watch(() => registerDevices(line, orders, terms, { ...ports, lineNamed }))
+    const batches = inBatches((orders: readonly RegistrationOrder[]) => apart(orders, together), commitsOf(register))
     lines.set(line, batches)
     return batches
   }

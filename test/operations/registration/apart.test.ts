@@ -32,3 +32,15 @@ test('a failure of the key or the register is everybody’s', async () => {
   await expect(apart([1, 2], work)).rejects.toMatchObject({ code: 'ERR_HSM_TOKEN' })
   expect(calls).toHaveLength(1)
 })
+
+test('what is done stays done when the rest fails for another reason', async () => {
+  const { work } = working([4])
+  const thenFull = async (items: readonly number[]) => {
+    if (items.length === 1 && items[0] === 3) throw new FpkiError('ERR_STORAGE', 'The disk is full.', 'Make room.')
+    return await work(items)
+  }
+  const [first, second, third, fourth] = await apart([1, 2, 3, 4], thenFull)
+  expect([first, second]).toEqual([{ result: '1' }, { result: '2' }])
+  expect(third).toMatchObject({ error: { code: 'ERR_STORAGE' } })
+  expect(fourth).toMatchObject({ error: { code: 'ERR_CONSTRAINTS' } })
+})

@@ -99,6 +99,7 @@ const PLAIN_STRING = /^"[ !#-[\]-~]{0,1024}"$/
 /** One value and nothing else: a second line could add a section of its own. */
 function checkLiteral(value: string, what: string): void {
   if (PLAIN_STRING.test(value)) return
+  if (/\p{Surrogate}/u.test(value)) throw badOverride(`the value of ${what} is not valid Unicode`)
   if (/[\r\n]/.test(value) || value.length > 4096) throw badOverride(`the value of ${what} is not one short line`)
   const names = Object.keys(parsed(value, what))
   if (names.length !== 1) throw badOverride(`the value of ${what} is not a single TOML literal`)

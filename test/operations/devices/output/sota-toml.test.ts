@@ -42,6 +42,7 @@ describe('sota.toml', () => {
     ['more than a literal', { pacman: { tags: '"a" # "b"\u000b' } }],
     ['two strings', { pacman: { tags: '"a" "b"' } }],
     ['a string that does not end', { pacman: { tags: '"a\\"' } }],
+    ['half a character', { pacman: { tags: '"\ud800"' } }],
     ['a key that would need quotes', { pacman: { 'a"b': '1' } }],
     ['a section that would open another', { 'pacman]\n[evil': { a: '1' } }],
   ])('refuses %s in an override', (_, overrides) => {

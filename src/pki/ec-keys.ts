@@ -19,7 +19,8 @@ export function newEcPrivateKey(curve: Curve): NewPrivateKey {
     explicit(0, objectIdentifier(oid(curve))),
     explicit(1, bitString(point)),
   )
-  return { pem: encodePem('EC PRIVATE KEY', key), spki: ecSpki(curve, point) }
+  // A copy: what the writer of DER returns may share memory with the private key.
+  return { pem: encodePem('EC PRIVATE KEY', key), spki: Uint8Array.from(ecSpki(curve, point)) }
 }
 
 /** The scalar in as many octets as a coordinate of the uncompressed point (RFC 5915, 3); Node leaves out leading zeros. */

@@ -65,7 +65,7 @@ const members = z.object(
 
 /**
  * Reads the request of a device (docs/registration.md). lmp-device-register sends every value as a string; unknown members are
- * ignored. Of members that are twice in a JSON text, the last counts, as JSON.parse has it.
+ * ignored.
  *
  * @param body parsed JSON
  */

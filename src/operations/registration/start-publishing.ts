@@ -73,8 +73,7 @@ export function startPublishing(
       idle = new AbortController()
       const wait = await round().catch((error: unknown) => (stop.signal.aborted ? 0 : state.failed(error)))
       // A nudge does not cut a pause short.
-      const signals = state.failures() === 0 ? [stop.signal, idle.signal] : [stop.signal]
-      if (wait > 0) await ports.wait(wait, AbortSignal.any(signals))
+      if (wait > 0) await ports.wait(wait, state.failures() === 0 ? idle.signal : stop.signal)
     }
   }
   const running = run()
@@ -83,6 +82,7 @@ export function startPublishing(
     status: () => state.status(),
     stop: () => {
       stop.abort()
+      idle.abort()
       return running
     },
   }

@@ -13,7 +13,7 @@ import {
 import { undiciSend } from '../factory/http/undici-send.js'
 import { postWebhook, type WebhookCall } from '../factory/http/webhook.js'
 import { type HttpFactory, httpFactory } from '../factory/http.js'
-import { decodePem, encodePem } from '../pki/pem.js'
+import { decodePem } from '../pki/pem.js'
 import { VERSION } from '../version.js'
 import type { Machine } from './machine.js'
 
@@ -89,12 +89,11 @@ async function readRoots(cacert: string, files: Machine['files']): Promise<strin
   if (text === null) throw new FpkiError('ERR_USAGE', `No such file: ${cacert}.`, 'Check --cacert and CACERT.')
   const roots = decodePem('CERTIFICATE', text, cacert)
   try {
-    for (const der of roots) new X509Certificate(der)
+    return roots.map((der) => new X509Certificate(der).toString()).join('')
   } catch (cause) {
     const hint = 'Use a PEM file with the root certificates to trust.'
     throw new FpkiError('ERR_BAD_FILE', `${cacert} contains an invalid certificate.`, hint, { cause })
   }
-  return roots.map((der) => encodePem('CERTIFICATE', der)).join('')
 }
 
 function credentialsOf(credentials: ServerCredentials, out: OAuthPorts, { warn }: HttpPorts): Credentials {

@@ -66,19 +66,26 @@ function startFpki({ cores, isPlain = false }) {
   return start(cores, [...profile, FPKI, ...words, ...tls, ...servers])
 }
 
+/** @param answer what it answers each request with: as long as fpki's, which is bodyOf(run) */
+function startBare({ cores, bare, isPlain = false }, answer) {
+  return start(cores, [BARE, bare, isPlain ? 'http' : 'https', home], answer)
+}
+
+function bodyOf({ last }) {
+  return last.slice(last.indexOf('\r\n\r\n') + 4)
+}
+
 function rss({ child }) {
   return Math.round(Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))?.[1]) / 1024)
 }
 
 async function compare(scene) {
-  const { name, bare, isPlain = false, promised } = scene
+  const { name, promised } = scene
   const served = await startFpki(scene)
   const requests = (count) =>
     Array.from({ length: count }, () => httpRequest(newBody(), token, { close: scene.reconnects }))
   const first = await load(served, requests(64), { ...scene, seconds: 60 })
-  const answer = first.last.slice(first.last.indexOf('\r\n\r\n') + 4)
-  const words = [BARE, bare, isPlain ? 'http' : 'https', home]
-  const sides = { bare: await start(scene.cores, words, answer), fpki: served }
+  const sides = { bare: await startBare(scene, bodyOf(first)), fpki: served }
   const seconds = SECONDS / ROUNDS
   let count = 2000
   const once = async (server) => {
@@ -89,6 +96,32 @@ async function compare(scene) {
   const all = await inRounds(name, sides, { rounds: ROUNDS, status: 201, once })
   for (const server of Object.values(sides)) await stop(server)
   printComparison(name, all, { base: 'bare', promised })
+}
+
+/** How much more two bare servers on two cores answer together than one: what a second core is worth on this machine. */
+async function secondCore() {
+  const name = 'two cores, two bare servers'
+  if (!name.includes(values.only)) return
+  const scene = { cores: TWO, bare: 'fastify' }
+  const served = await startFpki(scene)
+  // A bare server answers a request as often as it comes.
+  const requests = Array.from({ length: 4000 }, () => httpRequest(newBody(), token))
+  const answer = bodyOf(await load(served, requests.slice(0, 1), { connections: 1, seconds: 60 }))
+  await stop(served)
+  const both = [await startBare(scene, answer), await startBare(scene, answer)]
+  const rateOf = async (servers) => {
+    const limits = { connections: 16 / servers.length, seconds: SECONDS / ROUNDS }
+    const runs = await Promise.all(servers.map((server) => load(server, requests, limits)))
+    return runs.reduce((sum, { rate }) => sum + rate, 0)
+  }
+  const ratios = []
+  for (let round = 0; round <= ROUNDS; round++) {
+    const [one, two] = [await rateOf(both.slice(0, 1)), await rateOf(both)]
+    if (round > 0) ratios.push(two / one)
+  }
+  for (const server of both) await stop(server)
+  const list = ratios.map((ratio) => ratio.toFixed(2)).join(' ')
+  console.log(`${name}, 16 connections: ${median(ratios).toFixed(2)} of what one answers (${list})`)
 }
 
 /** What many registrations, of which one in fifty is refused, do to the memory of the service. */
@@ -131,6 +164,7 @@ console.log(`Node ${process.version}, ${ROUNDS} rounds of ${SECONDS / ROUNDS} s,
 if (values.store === 'postgres') await instances()
 else {
   for (const scene of SCENES.filter((one) => one.name.includes(values.only))) await compare(scene)
+  await secondCore()
   await memory()
 }
 console.log(`load ${loadavg()[0].toFixed(1)}`)

@@ -1,6 +1,6 @@
 // The load client: it writes requests that were made before, and reads no more of an answer than its end.
 import { connect as connectPlain } from 'node:net'
-import { connect as connectTls } from 'node:tls'
+import { connect as connectTls, createSecureContext } from 'node:tls'
 
 /**
  * Sends each of `requests`, one after the other on each of `connections`, until the time is up or all are answered.
@@ -10,15 +10,19 @@ import { connect as connectTls } from 'node:tls'
  */
 export async function load({ port, ca }, requests, { connections, seconds, reconnects = false }) {
   const seen = { times: [], statuses: {}, lost: 0, last: '' }
+  const trusted = ca === null ? null : createSecureContext({ ca })
   const cpu = process.cpuUsage()
   const begin = performance.now()
   const end = begin + seconds * 1000
   let next = 0
   const take = () => (next < requests.length && performance.now() < end ? requests[next++] : undefined)
-  const open = ({ key, cert }) =>
-    ca === null
-      ? connectPlain({ port, host: '127.0.0.1', noDelay: true })
-      : connectTls({ port, host: '127.0.0.1', servername: 'localhost', ca, key, cert, noDelay: true })
+  const open = ({ key, cert }) => {
+    const address = { port, host: '127.0.0.1', noDelay: true }
+    if (ca === null) return connectPlain(address)
+    // Reading what is trusted for each connection would cost as much as the handshake.
+    const secureContext = key === undefined ? trusted : createSecureContext({ ca, key, cert })
+    return connectTls({ ...address, servername: 'localhost', secureContext })
+  }
 
   /** Resolves to whether there may be more to do. */
   const connection = () =>

@@ -8,14 +8,13 @@ import { loadavg } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { compareInstances } from './registration/instances.mjs'
-import { load } from './registration/load.mjs'
+import { compareTogether } from './registration/instances.mjs'
+import { bodyOf, load } from './registration/load.mjs'
 import { bodyMaker, httpRequest } from './registration/requests.mjs'
 import {
   benchHome,
   FPKI,
   inRounds,
-  median,
   printComparison,
   serverCertificate,
   startNode,
@@ -71,10 +70,6 @@ function startBare({ cores, bare, isPlain = false }, answer) {
   return start(cores, [BARE, bare, isPlain ? 'http' : 'https', home], answer)
 }
 
-function bodyOf({ last }) {
-  return last.slice(last.indexOf('\r\n\r\n') + 4)
-}
-
 function rss({ child }) {
   return Math.round(Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))?.[1]) / 1024)
 }
@@ -100,28 +95,19 @@ async function compare(scene) {
 
 /** How much more two bare servers on two cores answer together than one: what a second core is worth on this machine. */
 async function secondCore() {
-  const name = 'two cores, two bare servers'
-  if (!name.includes(values.only)) return
+  const names = ['two cores, one bare server', 'two cores, two bare servers']
+  if (!names.some((name) => name.includes(values.only))) return
   const scene = { cores: TWO, bare: 'fastify' }
   const served = await startFpki(scene)
   // A bare server answers a request as often as it comes.
-  const requests = Array.from({ length: 4000 }, () => httpRequest(newBody(), token))
-  const answer = bodyOf(await load(served, requests.slice(0, 1), { connections: 1, seconds: 60 }))
+  const again = Array.from({ length: 4000 }, () => httpRequest(newBody(), token))
+  const answer = bodyOf(await load(served, again.slice(0, 1), { connections: 1, seconds: 60 }))
   await stop(served)
   const both = [await startBare(scene, answer), await startBare(scene, answer)]
-  const rateOf = async (servers) => {
-    const limits = { connections: 16 / servers.length, seconds: SECONDS / ROUNDS }
-    const runs = await Promise.all(servers.map((server) => load(server, requests, limits)))
-    return runs.reduce((sum, { rate }) => sum + rate, 0)
-  }
-  const ratios = []
-  for (let round = 0; round <= ROUNDS; round++) {
-    const [one, two] = [await rateOf(both.slice(0, 1)), await rateOf(both)]
-    if (round > 0) ratios.push(two / one)
-  }
+  const sides = both.map((server) => ({ server, requests: () => again }))
+  const scenes = names.map((name, at) => ({ name, sides: sides.slice(0, at + 1) }))
+  await compareTogether(scenes, { connections: 16, rounds: ROUNDS, seconds: SECONDS / ROUNDS })
   for (const server of both) await stop(server)
-  const list = ratios.map((ratio) => ratio.toFixed(2)).join(' ')
-  console.log(`${name}, 16 connections: ${median(ratios).toFixed(2)} of what one answers (${list})`)
 }
 
 /** What many registrations, of which one in fifty is refused, do to the memory of the service. */
@@ -145,12 +131,22 @@ async function memory() {
   console.log(`${name}: ${JSON.stringify(statuses)}, RSS in MB ${sizes.join(' ')}`)
 }
 
+/** The last two scenes differ by what it costs that the quota of a line is one row, which each commit locks. */
 async function instances() {
   fpki('lines', 'create', directory, 'site-b')
-  const tokens = [token, fpki('lines', 'token', directory, 'site-b').trim()]
-  const both = [await startFpki({ cores: TWO }), await startFpki({ cores: TWO })]
-  await compareInstances({ instances: both, tokens, newBody, rounds: ROUNDS, seconds: SECONDS / ROUNDS, median })
-  for (const server of both) await stop(server)
+  const other = fpki('lines', 'token', directory, 'site-b').trim()
+  const [one, two] = [await startFpki({ cores: TWO }), await startFpki({ cores: TWO })]
+  const side = (server, of) => ({
+    server,
+    requests: (count) => Array.from({ length: count }, () => httpRequest(newBody(), of)),
+  })
+  const scenes = [
+    { name: 'one instance', sides: [side(one, token)] },
+    { name: 'two instances, one line', sides: [side(one, token), side(two, token)] },
+    { name: 'two instances, a line each', sides: [side(one, token), side(two, other)] },
+  ]
+  await compareTogether(scenes, { connections: 32, rounds: ROUNDS, seconds: SECONDS / ROUNDS })
+  for (const server of [one, two]) await stop(server)
 }
 
 fpki('ca', 'create', directory)

@@ -7,7 +7,7 @@ import { loadavg } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { load } from './registration/load.mjs'
+import { bodyOf, load } from './registration/load.mjs'
 import { pemOf, requestMaker } from './registration/requests.mjs'
 import {
   benchHome,
@@ -119,8 +119,7 @@ async function compare({ name, cores, reconnects = false, promised }) {
       ? load(server, requestsOf(count, isCounted), { connections: 16, seconds, reconnects })
       : lanes(server, count, seconds, isCounted)
   const first = await run(served, 64, 60, true)
-  const answer = first.last.slice(first.last.indexOf('\r\n\r\n') + 4)
-  const sides = { bare: await start(cores, [BARE, home], answer), fpki: served }
+  const sides = { bare: await start(cores, [BARE, home], bodyOf(first)), fpki: served }
   const seconds = SECONDS / ROUNDS
   let count = 500
   const once = async (server, side) => {

@@ -1,32 +1,21 @@
-// npm run bench:registration -- --store postgres: one instance, two that share a line, and two that have a line each. The last
-// two differ by what it costs that the quota of a line is one row, which each commit locks.
+// Servers alone and at once: what two answer beside one.
 import { load } from './load.mjs'
-import { httpRequest } from './requests.mjs'
-
-const CONNECTIONS = 32
-const SCENES = [
-  { name: 'one instance', lines: [0] },
-  { name: 'two instances, one line', lines: [0, 0] },
-  { name: 'two instances, a line each', lines: [0, 1] },
-]
+import { median } from './sides.mjs'
 
 /**
- * Measures the scenes in turn, in rounds, and prints the registrations a second of each.
+ * Measures the scenes in turn, in rounds, and prints what the servers of each answer a second, beside those of the first.
  *
- * @param tokens of two lines
+ * @param scenes a name, and in `sides` the servers that are loaded at once, each with `requests(count)`: at most so many requests
  */
-export async function compareInstances({ instances, tokens, newBody, rounds, seconds, median }) {
-  const rates = SCENES.map(() => [])
+export async function compareTogether(scenes, { connections, rounds, seconds }) {
+  const rates = scenes.map(() => [])
   let most = 1000
   // The first round warms up.
   for (let round = 0; round <= rounds; round++) {
-    for (const [at, { name, lines }] of SCENES.entries()) {
-      const work = lines.map((line, instance) => ({
-        server: instances[instance],
-        requests: Array.from({ length: Math.ceil(most / lines.length) }, () => httpRequest(newBody(), tokens[line])),
-      }))
-      const options = { connections: CONNECTIONS / lines.length, seconds }
-      const runs = await Promise.all(work.map(({ server, requests }) => load(server, requests, options)))
+    for (const [at, { name, sides }] of scenes.entries()) {
+      const work = sides.map(({ server, requests }) => [server, requests(Math.ceil(most / sides.length))])
+      const options = { connections: connections / sides.length, seconds }
+      const runs = await Promise.all(work.map(([server, requests]) => load(server, requests, options)))
       for (const { lost, statuses, times } of runs)
         if (lost > 0 || statuses[201] !== times.length) throw new Error(`${name}: ${JSON.stringify(statuses)}, ${lost}`)
       const rate = runs.reduce((sum, run) => sum + run.rate, 0)
@@ -34,11 +23,11 @@ export async function compareInstances({ instances, tokens, newBody, rounds, sec
       if (round > 0) rates[at].push(rate)
     }
   }
-  for (const [at, { name }] of SCENES.entries()) {
+  for (const [at, { name }] of scenes.entries()) {
     const ratios = rates[at].map((rate, round) => rate / rates[0][round])
     const list = ratios.map((ratio) => ratio.toFixed(2)).join(' ')
     console.log(
-      `${name}: ${Math.round(median(rates[at]))}/s, ${median(ratios).toFixed(2)} of one instance on one line (${list})`,
+      `${name}: ${Math.round(median(rates[at]))}/s, ${median(ratios).toFixed(2)} of ${scenes[0].name} (${list})`,
     )
   }
 }

@@ -10,7 +10,8 @@ import { connect as connectTls, createSecureContext } from 'node:tls'
  */
 export async function load({ port, ca }, requests, { connections, seconds, reconnects = false }) {
   const seen = { times: [], statuses: {}, lost: 0, last: '' }
-  const trusted = ca === null ? null : createSecureContext({ ca })
+  // Reading what is trusted for each connection would cost as much as the handshake.
+  const shared = ca === null || requests[0]?.key !== undefined ? undefined : createSecureContext({ ca })
   const cpu = process.cpuUsage()
   const begin = performance.now()
   const end = begin + seconds * 1000
@@ -19,8 +20,7 @@ export async function load({ port, ca }, requests, { connections, seconds, recon
   const open = ({ key, cert }) => {
     const address = { port, host: '127.0.0.1', noDelay: true }
     if (ca === null) return connectPlain(address)
-    // Reading what is trusted for each connection would cost as much as the handshake.
-    const secureContext = key === undefined ? trusted : createSecureContext({ ca, key, cert })
+    const secureContext = shared ?? createSecureContext({ ca, key, cert })
     return connectTls({ ...address, servername: 'localhost', secureContext })
   }
 
@@ -67,6 +67,11 @@ export async function load({ port, ca }, requests, { connections, seconds, recon
   const spent = (performance.now() - begin) / 1000
   const { user, system } = process.cpuUsage(cpu)
   return { ...seen, seconds: spent, rate: seen.times.length / spent, busy: (user + system) / 1e6 / spent }
+}
+
+/** The body of the last answer of a run. */
+export function bodyOf({ last }) {
+  return last.slice(last.indexOf('\r\n\r\n') + 4)
 }
 
 /** How many octets of an answer are missing; -1: its head is not complete. */
